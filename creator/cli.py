@@ -1,0 +1,98 @@
+"""The program `hllm-creator`: finds every package's commands by entry point and runs one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points, version
+from typing import NoReturn
+
+from creator.core.command import Command, add_arguments, read_options
+from creator.core.errors import HllmCreatorError, UsageError
+
+GROUP = "hllm_creator.commands"
+
+
+def commands() -> dict[str, Command]:
+    """Every installed command by name, in the order of the data's way through the system."""
+    found = [command for point in entry_points(group=GROUP) for command in point.load()]
+    order = ("ingest", "synthesize", "pretrain", "train", "align", "embed", "cluster", "prune", "generate", "audit",
+             "publish", "serve", "evaluate", "experiment", "export", "convert", "run", "report")
+
+    def place(name: str) -> tuple[int, str]:
+        first = name.split()[0]
+        return (order.index(first) if first in order else len(order), name)
+
+    return {c.name: c for c in sorted(found, key=lambda c: place(c.name))}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError([f"{self.prog}: {message}"], cure=f"{self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit status: 0 done, 1 the work failed, 2 the call or configuration is wrong."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except HllmCreatorError as error:
+        print(f"hllm-creator: {error}", file=sys.stderr)
+        if "--json" in arguments:
+            print(json.dumps({"status": "failed", "error": str(error)}))
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("hllm-creator: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _main(arguments: list[str]) -> int:
+    known = commands()
+    words = next((n for n in (2, 1) if " ".join(arguments[:n]) in known), 0)
+    if not words:
+        return _overview(arguments, known)
+    command = known[" ".join(arguments[:words])]
+    parser = _Parser(prog=f"hllm-creator {command.name}", description=command.summary, allow_abbrev=False,
+                     epilog=f"example:\n  {command.example}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, command.options)
+    parser.add_argument("--json", action="store_true", help="print one machine-readable summary line last")
+    values = vars(parser.parse_args(arguments[words:]))
+    as_json = values.pop("json")
+    summary = command.execute(read_options(command.options, values, f"hllm-creator {command.name}"))
+    if as_json:
+        print(json.dumps({"status": "done", **summary}, ensure_ascii=False, default=str))
+    return 0
+
+
+def _overview(arguments: list[str], known: dict[str, Command]) -> int:
+    if arguments[:1] == ["--version"]:
+        print(f"hllm-creator {version('hllm-creator')}")
+        return 0
+    width = max((len(name) for name in known), default=0)
+    text = ("usage: hllm-creator COMMAND [options]      (hllm-creator COMMAND --help explains one)\n\n"
+            "Personalised ad titles that are true.\n\n"
+            + "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in known.items())
+            + "\n\nexample:\n  hllm-creator run --config configs/demo.toml --out runs/demo")
+    first = arguments[0] if arguments else ""
+    if first in ("", "-h", "--help"):
+        print(text)
+        return 0 if first else 2
+    family = [name for name in known if name.split()[0] == first]
+    if family and set(arguments[1:]) <= {"-h", "--help"}:
+        print("\n".join(f"  {name:<{width}}  {known[name].summary}" for name in family))
+        return 0
+    from difflib import get_close_matches
+
+    near = get_close_matches(" ".join(arguments[:2]), known, n=1) or get_close_matches(first, known, n=1)
+    raise UsageError([f"no command '{first}'" + (f"; did you mean '{near[0]}'?" if near else "")],
+                     cure="hllm-creator --help")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

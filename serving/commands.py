@@ -1,0 +1,7 @@
+"""The commands that `serving` brings to the program."""
+
+from __future__ import annotations
+
+from creator.core.command import Command
+
+COMMANDS: tuple[Command, ...] = ()
