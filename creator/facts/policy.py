@@ -1,0 +1,119 @@
+"""Rules every title keeps whatever the ad says: a finished phrase, no hidden instructions, no hidden characters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from creator.core.records import FindingKind
+from creator.facts.text import Word
+
+LONGEST_TITLE = 150
+UNFINISHED = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "because",
+        "but",
+        "by",
+        "for",
+        "from",
+        "if",
+        "in",
+        "into",
+        "is",
+        "its",
+        "nor",
+        "of",
+        "on",
+        "or",
+        "our",
+        "per",
+        "plus",
+        "than",
+        "that",
+        "the",
+        "their",
+        "to",
+        "until",
+        "via",
+        "was",
+        "were",
+        "when",
+        "which",
+        "while",
+        "who",
+        "whose",
+        "with",
+        "without",
+        "your",
+        "&",
+        ",",
+        ":",
+        ";",
+        "-",
+        "(",
+        "[",
+        "/",
+        "+",
+        "|",
+    ]
+)
+MAY_REPEAT = frozenset(("very", "so", "bye", "yum", "knock", "tick", "cha", "pad", "bora", "couscous", "chop", "choo"))
+
+_INJECTION = re.compile(
+    r"ignore (?:all |any |the |your )*(?:previous|prior|above|earlier|preceding|other)? ?(?:instruction|prompt|rule|guideline|message)"
+    r"|disregard (?:all |any |the |your )*(?:previous|prior|above|earlier)?"
+    r"|(?:system|developer|assistant) ?(?:prompt|message)?\s*:|</?(?:system|assistant|user|instructions?|s)>|<\|[a-z_]+\|>"
+    r"|\[/?inst\]|you are (?:now )?(?:an? )?(?:ai|assistant|chatgpt|language model|llm)\b|as an ai\b|as a language model"
+    r"|(?:reveal|print|repeat|output) (?:the |your )?(?:system |hidden )?(?:prompt|instructions)"
+    r"|(?:mark|label|rate|approve|classify|score) (?:this|the|it) (?:title |ad |as )*(?:as )?(?:supported|approved|true|safe|ok)\b"
+    r"|<script|javascript:|\bon(?:click|error|load)\s*=|\{\{.*\}\}|\$\{.*\}|[\u5ffd\u7565]\S{0,6}(?:\u6307\u4ee4|\u6307\u793a)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFault:
+    """A rule that a title breaks.
+
+    Args:
+        kind: channel or injection.
+        span: folded [start, end) of the fault.
+        message: the rule, for a person.
+    """
+
+    kind: FindingKind
+    span: tuple[int, int]
+    message: str
+
+
+def quality_faults(folded: str, found: tuple[Word, ...]) -> list[PolicyFault]:
+    """Whether a title reads as a finished phrase: at least two words, no loose end, no word twice in a row."""
+    faults: list[PolicyFault] = []
+    spoken = [w for w in found if w.kind != "sign"]
+    if len(spoken) < 2:
+        return [PolicyFault(FindingKind.CHANNEL, (0, len(folded)), "a title has at least two words")]
+    last = found[-1]
+    if last.text in UNFINISHED:
+        faults.append(PolicyFault(FindingKind.CHANNEL, (last.start, last.end), "the title breaks off"))
+    for one, two in zip(spoken, spoken[1:], strict=False):
+        if one.text == two.text and one.kind == "word" and one.text not in MAY_REPEAT:
+            faults.append(PolicyFault(FindingKind.CHANNEL, (one.start, two.end), "the same word twice in a row"))
+    if len(folded) > LONGEST_TITLE:
+        faults.append(
+            PolicyFault(FindingKind.CHANNEL, (LONGEST_TITLE, len(folded)), f"more than {LONGEST_TITLE} characters")
+        )
+    return faults
+
+
+def injection_faults(folded: str) -> list[PolicyFault]:
+    """Instructions to a machine, or markup, inside a text."""
+    return [
+        PolicyFault(FindingKind.INJECTION, match.span(), "an instruction or markup, not a title")
+        for match in _INJECTION.finditer(folded)
+        if match.end() > match.start()
+    ]
