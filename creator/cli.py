@@ -7,27 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from typing import NoReturn
 
 from creator.core.command import Command, add_arguments, read_options
 from creator.core.errors import HllmCreatorError, UsageError
-
-GROUP = "hllm_creator.commands"
-
-
-def commands() -> dict[str, Command]:
-    """Every installed command by name, in the order of the data's way through the system."""
-    found = [command for point in entry_points(group=GROUP) for command in point.load()]
-    order = ("ingest", "synthesize", "pretrain", "train", "align", "embed", "cluster", "prune", "generate", "audit",
-             "publish", "serve", "evaluate", "experiment", "export", "convert", "run", "report")
-
-    def place(name: str) -> tuple[int, str]:
-        first = name.split()[0]
-        return (order.index(first) if first in order else len(order), name)
-
-    return {c.name: c for c in sorted(found, key=lambda c: place(c.name))}
-
+from creator.core.registry import commands
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:

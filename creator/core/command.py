@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 from creator.core.errors import UsageError
 
-
 T = TypeVar("T")
 
 
@@ -101,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser, options: type) -> None:
         else:
             keywords["metavar"] = "|".join(shape.choices) or _metavar(field.name, shape)
             if shape.many:
-                keywords["nargs"] = "+"
+                keywords |= {"nargs": "*", "action": "extend"}
         parser.add_argument(*field.metadata["flags"], flag, **keywords)
 
 
