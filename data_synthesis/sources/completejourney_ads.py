@@ -1,0 +1,229 @@
+"""Coupons as ads: a plain title, sentences of fact and selling points, all from what was known before the campaign."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from creator.core.progress import track
+from data_synthesis.sources.completejourney_history import Companion, Figures, Past, Register, Rows
+
+MOST_POINTS = 8
+MOST_TITLE_WORDS = 9
+MIN_BUYERS = 30
+MIN_LINES = 20
+NOT_COMPANIONS = frozenset({"regular unleaded gasoline", "unleaded gasoline", "miscellaneous items"})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One coupon of one campaign with everything known about it before the campaign starts.
+
+    Args:
+        kinds: product types covered, the most bought first.
+        aisles: categories covered, the one with most products first.
+        brand: "store brand", "name brand", or "" when mixed or meaningless.
+        sizes: package sizes, the commonest first.
+        products: how many products it covers.
+        figures: prices, discounts and buyers.
+        companions: what goes into the same basket, by type phrase.
+        since: first day of the register.
+        starts: first day of the campaign.
+        ends: its last day.
+    """
+
+    kinds: tuple[str, ...]
+    aisles: tuple[str, ...]
+    brand: str
+    sizes: tuple[str, ...]
+    products: int
+    figures: Figures
+    companions: tuple[tuple[str, Companion], ...]
+    since: str
+    starts: str
+    ends: str
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it covers few enough types that one price speaks for it."""
+        return len(self.kinds) <= 2
+
+    @property
+    def price(self) -> str:
+        """Typical price ("$2.49"), or "" when it is not known or stands for too many types."""
+        known = self.figures.price is not None and self.figures.priced >= MIN_LINES and len(self.kinds) <= 5
+        return f"${self.figures.price:.2f}" if known else ""
+
+    @property
+    def discounted_percent(self) -> int:
+        """Share of past purchases at a card discount, percent; 0 when too few to tell."""
+        return round(100 * self.figures.discounted / self.figures.lines) if self.figures.lines >= MIN_LINES else 0
+
+    @property
+    def rebought_percent(self) -> int:
+        """Share of past buyers who bought again, percent; 0 when too few to tell."""
+        return round(100 * self.figures.rebuyers / self.figures.buyers) if self.figures.buyers >= MIN_BUYERS else 0
+
+
+def describe_ads(products: pd.DataFrame, transactions: pd.DataFrame, coupons: pd.DataFrame, campaigns: pd.DataFrame,
+                 ) -> pd.DataFrame:
+    """One ad for each (campaign, coupon), without the columns `live` and `trainable`.
+
+    Args:
+        products: as `describe_products` makes them.
+        transactions: register lines.
+        coupons: (coupon_upc, product_id, campaign_id), without repetition.
+        campaigns: campaign_id, start_date, end_date.
+    """
+    products = products.reset_index(drop=True)
+    kinds, names = pd.factorize(products["kind"])
+    register = Register(transactions, products["product_id"], kinds.astype(np.int64))
+    since = f"{transactions['transaction_timestamp'].min():%Y-%m-%d}"
+    rows = pd.Index(products["product_id"]).get_indexer(pd.Index(coupons["product_id"]))
+    covered = {key: np.sort(group.to_numpy()) for key, group in
+               pd.Series(rows).groupby([coupons["campaign_id"].to_numpy(), coupons["coupon_upc"].to_numpy()])}
+    dates = campaigns.set_index("campaign_id")
+    aisle_of = dict(zip(products["kind"], products["aisle"], strict=True))
+    made: list[dict[str, object]] = []
+    pasts = {campaign: register.until(dates.loc[campaign, "start_date"]) for campaign in {c for c, _ in covered}}
+    for (campaign, coupon), chosen in track(covered.items(), "describing coupons", "ads", len(covered)):
+        starts, ends = dates.loc[campaign, "start_date"], dates.loc[campaign, "end_date"]
+        offer = _offer(products.iloc[chosen], chosen, pasts[campaign], list(names), aisle_of, since,
+                       (f"{starts:%Y-%m-%d}", f"{ends:%Y-%m-%d}"))
+        made.append({
+            "ad_id": f"{campaign}-{coupon}", "title": offer_title(offer), "description": offer_description(offer),
+            "selling_points": offer_points(offer), "attributes": list(offer_attributes(offer).items()),
+            "category": offer.aisles[0], "item_id": None, "item_ids": products["product_id"].iloc[chosen].astype(str).tolist(),
+            "locale": "en", "starts_at": starts.tz_localize("UTC").timestamp(), "campaign": str(campaign),
+            "facts": json.dumps(offer_facts(offer)),
+        })
+    return pd.DataFrame(made)
+
+
+def _offer(covered: pd.DataFrame, rows: Rows, past: Past, names: list[str], aisle_of: dict[str, str], since: str,
+           dates: tuple[str, str]) -> Offer:
+    figures = past.figures(rows)
+    bought = pd.Series(figures.bought, index=covered["kind"].to_numpy()).groupby(level=0).sum()
+    count = Counter(covered["kind"])
+    kinds = sorted(count, key=lambda kind: (-int(bought[kind]), -count[kind], kind))
+    aisles = tuple(aisle for aisle, _ in Counter(covered["aisle"]).most_common())
+    brand = ""
+    if covered["store_brand"].all():
+        brand = "store brand"
+    elif covered["branded"].all() and not covered["store_brand"].any():
+        brand = "name brand"
+    sizes = tuple(size for size, _ in Counter(covered["size"]).most_common() if size)
+    companions: list[tuple[str, Companion]] = []
+    seen = set(aisles)
+    for companion in past.companions(rows) if len(kinds) <= 5 else ():
+        kind = names[companion.kind]
+        if kind in count or kind in NOT_COMPANIONS or aisle_of[kind] in seen:
+            continue
+        seen.add(aisle_of[kind])
+        companions.append((kind, companion))
+    return Offer(tuple(kinds), aisles, brand, sizes, len(covered), figures, tuple(companions[:4]), since, *dates)
+
+
+def offer_title(offer: Offer) -> str:
+    """What an advertiser would show everybody: short, plain, impersonal."""
+    brand = offer.brand.replace(" ", "-") + " " if offer.brand else ""
+    if len(offer.kinds) <= 3:
+        title = f"Coupon on {brand}{listed(offer.kinds)}"
+        if len(offer.kinds) == 1 and len(offer.sizes) == 1:
+            title += f", {offer.sizes[0]}"
+        if len(title.split()) <= MOST_TITLE_WORDS:
+            return title
+    aisles = offer.aisles
+    label = listed(aisles) if len(aisles) <= 2 else f"{aisles[0]}, {aisles[1]} and more"
+    return f"Coupon on {offer.products:,} kinds of {brand}{label}"
+
+
+def offer_points(offer: Offer) -> list[str]:
+    """Short phrases, each true, each of interest to some shoppers and not to others."""
+    few = len(offer.kinds) <= 5
+    points = list(offer.kinds[: 5 if few else MOST_POINTS])
+    company = [f"often bought with {kind}" for kind, _ in offer.companions]
+    rest = company[:3]
+    rest += [offer.brand] if offer.brand else []
+    rest += [f"typical price {offer.price}"] if offer.price else []
+    rest += [f"{offer.discounted_percent}% of purchases at a card discount"] if few and offer.discounted_percent >= 30 else []
+    rest += [sizes] if few and (sizes := size_range(offer.sizes)) else []
+    rest += [f"{offer.rebought_percent}% of buyers bought again"] if few and offer.rebought_percent >= 30 else []
+    return (points + rest + company[3:])[:MOST_POINTS]
+
+
+def size_range(sizes: Sequence[str]) -> str:
+    """The sizes in a phrase: "8 oz", "8 oz and 16 oz", "5 to 32 oz"; "" when there is nothing short to say."""
+    if not sizes or len(sizes) <= 2:
+        return listed(sizes) + (" sizes" if len(sizes) == 2 else " size" if sizes else "")
+    split = [size.split(" ") for size in sizes]
+    if any(len(part) != 2 for part in split) or len({part[1] for part in split}) != 1:
+        return ""
+    figures = sorted((float(part[0]), part[0]) for part in split)
+    return f"{figures[0][1]} to {figures[-1][1]} {split[0][1]} sizes"
+
+
+def offer_description(offer: Offer) -> str:
+    """Full sentences of fact, every figure with what it is a figure of."""
+    shown = offer.kinds[:MOST_POINTS]
+    more = f" and {len(offer.kinds) - len(shown)} more product types" if len(offer.kinds) > len(shown) else ""
+    number = "1 product" if offer.products == 1 else f"{offer.products:,} products"
+    names = ", ".join(shown) + more if more else listed(shown)
+    said = [f"This coupon covers {number}: {offer.brand.replace(' ', '-') + ' ' if offer.brand else ''}{names}."]
+    if offer.sizes:
+        said.append(f"Sizes include {listed(offer.sizes[:4])}." if len(offer.sizes) > 4 else f"Sizes: {listed(offer.sizes)}.")
+    if offer.price:
+        said.append(f"The typical price paid is {offer.price}.")
+    if offer.discounted_percent:
+        said.append(f"{offer.discounted_percent}% of past purchases were at a card discount.")
+    if offer.rebought_percent:
+        said.append(f"{offer.rebought_percent}% of past buyers bought again.")
+    if offer.companions:
+        said.append(f"Often bought with {listed([kind for kind, _ in offer.companions])}.")
+    said.append(f"The campaign runs from {offer.starts} to {offer.ends}.")
+    return " ".join(said)
+
+
+def offer_attributes(offer: Offer) -> dict[str, str]:
+    """Named facts."""
+    found = {
+        "brand": offer.brand, "sizes": ", ".join(offer.sizes[:8]), "products": str(offer.products),
+        "product_types": ", ".join(offer.kinds[:MOST_POINTS]), "typical_price": offer.price,
+        "card_discount": f"{offer.discounted_percent}% of purchases" if offer.discounted_percent else "",
+        "bought_again": f"{offer.rebought_percent}% of buyers" if offer.rebought_percent else "",
+        "starts": offer.starts, "ends": offer.ends,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def offer_facts(offer: Offer) -> list[dict[str, object]]:
+    """Each derived fact with its figure, the rows it came from and the period they lie in."""
+    period = {"from": offer.since, "before": offer.starts}
+    figures = offer.figures
+    found: list[dict[str, object]] = [
+        {"fact": "products", "value": offer.products, "source": "the coupon's product list"},
+        {"fact": "product_types", "value": list(offer.kinds), "source": "the coupon's product list",
+         "ordered_by": "purchases", **period},
+    ]
+    if offer.price:
+        found.append({"fact": "typical_price", "value": offer.price, "statistic": "median paid for one",
+                      "denominator": figures.priced, **period})
+    if offer.discounted_percent:
+        found.append({"fact": "card_discount", "value": f"{offer.discounted_percent}%", "numerator": figures.discounted,
+                      "denominator": figures.lines, **period})
+    if offer.rebought_percent:
+        found.append({"fact": "bought_again", "value": f"{offer.rebought_percent}%", "numerator": figures.rebuyers,
+                      "denominator": figures.buyers, **period})
+    found += [{"fact": "often_bought_with", "value": kind, "lift": round(company.lift, 2), "numerator": company.together,
+               "denominator": company.baskets, **period} for kind, company in offer.companions]
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""

@@ -1,0 +1,121 @@
+"""Readable words for Complete Journey's register texts: upper-case, abbreviated, cut at 30 characters.
+
+Two written tables do the work. `completejourney_phrases.csv` names whole (category, type) pairs, and with an empty
+type the category itself. `completejourney_abbreviations.csv` spells out single words, for the pairs nobody named;
+an empty meaning drops the word.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import cache
+from importlib.resources import files
+
+DEPARTMENTS = {
+    "GROCERY": "groceries", "DRUG GM": "drugstore and household items", "PRODUCE": "fresh produce",
+    "COSMETICS": "cosmetics", "NUTRITION": "natural foods", "MEAT": "meat counter", "MEAT-PCKGD": "packaged meat",
+    "DELI": "deli", "PASTRY": "bakery", "FLORAL": "flowers", "MISCELLANEOUS": "miscellaneous items",
+    "SEAFOOD-PCKGD": "packaged seafood", "SPIRITS": "beer, wine and spirits", "SEAFOOD": "fresh seafood",
+    "GARDEN CENTER": "garden center", "RESTAURANT": "restaurant meals", "SALAD BAR": "salad bar",
+    "COUPON": "store coupons", "TRAVEL & LEISURE": "travel and leisure", "FROZEN GROCERY": "frozen foods",
+    "FUEL": "fuel", "CHEF SHOPPE": "prepared meals", "PHOTO & VIDEO": "photo and video",
+    "CNTRL/STORE SUP": "store supplies", "TOYS": "toys", "POSTAL CENTER": "postage",
+    "CHARITABLE CONT": "charitable contributions", "PROD-WHS SALES": "produce", "AUTOMOTIVE": "car care products",
+    "ELECT &PLUMBING": "electrical and plumbing supplies", "GM MERCH EXP": "general merchandise",
+    "HOUSEWARES": "housewares",
+}
+"""What a person calls each department."""
+
+BRANDLESS = frozenset({"PRODUCE", "MEAT", "SEAFOOD", "FLORAL", "DELI", "PASTRY", "SALAD BAR", "FUEL", "RESTAURANT",
+                       "CHEF SHOPPE", "GARDEN CENTER", "PHOTO & VIDEO", "MISCELLANEOUS", "COUPON", "PROD-WHS SALES",
+                       "TRAVEL & LEISURE", "POSTAL CENTER", "CHARITABLE CONT", "CNTRL/STORE SUP"})
+"""Departments of loose or counter goods, where the brand column says nothing to a shopper."""
+
+GENERIC = frozenset({"premium", "traditional", "value", "mainstream", "economy", "fresh", "frozen", "marinated", "seasoned",
+                     "natural", "lean", "other", "regular", "specialty", "dry", "smoked", "cooked", "internal",
+                     "external", "ribs", "pails", "quarts", "cones", "seasonal", "microwave", "oven", "standard", "misc"})
+"""Phrases that mean nothing without their category."""
+
+
+@cache
+def _phrases() -> dict[tuple[str, str], str]:
+    text = files(__package__).joinpath("completejourney_phrases.csv").read_text(encoding="utf-8")
+    return {(row["category"], row["type"]): row["phrase"] for row in csv.DictReader(text.splitlines())}
+
+
+@cache
+def _abbreviations() -> dict[str, str]:
+    text = files(__package__).joinpath("completejourney_abbreviations.csv").read_text(encoding="utf-8")
+    return {row["abbreviation"]: row["words"] for row in csv.DictReader(text.splitlines())}
+
+
+@cache
+def category_phrase(category: str, department: str) -> str:
+    """What a shopper calls a product category, such as "frozen vegetables"; the department's name without one."""
+    if named := _phrases().get((category, "")):
+        return named
+    return spelled_out(category) or DEPARTMENTS.get(department, "") or spelled_out(department) or "other items"
+
+
+@cache
+def type_phrase(category: str, kind: str, department: str) -> str:
+    """What a copywriter would call a product type, such as "shredded cheese".
+
+    Args:
+        category: the register's category, "" when it has none.
+        kind: the register's type within it, "" when it has none.
+        department: the register's department.
+    """
+    if kind and (named := _phrases().get((category, kind)) or _phrases().get(("*", kind))):
+        return named
+    words, home = spelled_out(kind), category_phrase(category, department)
+    if not words:
+        return home
+    return f"{words} {home}" if words in GENERIC else words
+
+
+def spelled_out(text: str) -> str:
+    """A register text with its abbreviations spelled out, in lower case, without brackets, slashes or codes."""
+    text = re.sub(r"\([^)]*\)?", " ", text.upper())
+    text = re.sub(r"^[A-Z ]{2,9}:", " ", text)
+    parts = [" ".join(filter(None, (_word(word) for word in re.findall(r"[A-Z0-9%.']+", part))))
+             for part in re.split(r"[/&]", re.sub(r"[-:]", " ", text))]
+    kept = [part for part in parts if part]
+    return kept[0] if len(kept) == 1 else (", ".join(kept[:-1]) + " and " + kept[-1] if kept else "")
+
+
+def _word(word: str) -> str:
+    word = word.strip(".'")
+    known = _abbreviations().get(word)
+    return word.lower() if known is None else known
+
+
+_UNITS = {"OZ": "oz", "LB": "lb", "LBS": "lb", "ML": "ml", "L": "L", "LT": "L", "LTR": "L", "CT": "count", "PK": "pack",
+          "GAL": "gallon", "GA": "gallon", "QT": "quart", "PT": "pint", "IN": "inch", "FT": "ft", "GM": "g", "G": "g",
+          "GR": "g", "KG": "kg", "MG": "mg", "LOAD": "loads", "LDS": "loads", "LOADS": "loads", "USES": "uses",
+          "DZ": "dozen", "DOZ": "dozen", "SQ FT": "sq ft", "PC": "pieces", "RL": "rolls", "ROLL": "rolls",
+          "FL OZ": "fl oz", "CC": "ml"}
+_WHOLE = {"GAL": "1 gallon", "GALLON": "1 gallon", "QT": "1 quart", "PT": "1 pint", "PINT": "1 pint", "DOZ": "1 dozen",
+          "DZ": "1 dozen", "1/2 GAL": "half gallon", "1/2 GA": "half gallon", "LB": "1 lb"}
+
+
+@cache
+def size_phrase(raw: str) -> str:
+    """A package size as a person writes it ("8 oz", "12 x 12 oz", "24-count"), or "" when it cannot be read."""
+    text = re.sub(r"\s+", " ", raw.upper()).strip().removeprefix("A ").removeprefix("L ")
+    if text in _WHOLE:
+        return _WHOLE[text]
+    if pack := re.fullmatch(r"(\d+) ?(?:PK|CT)? ?[/-] ?(\d*\.?\d+) ?(OZ|LB|ML|L)", text):
+        return f"{pack[1]} x {_figure(pack[2])} {_UNITS[pack[3]]}"
+    single = re.fullmatch(r"(\d*\.?\d+) ?([A-Z]+(?: [A-Z]+)?)", text)
+    if single is None or single[2] not in _UNITS or float(single[1]) == 0:
+        return ""
+    figure, unit = _figure(single[1]), _UNITS[single[2]]
+    if unit in ("count", "pack", "inch"):
+        return f"{figure}-{unit}"
+    return f"{figure} {unit}" + ("s" if unit in ("gallon", "quart", "pint") and figure != "1" else "")
+
+
+def _figure(text: str) -> str:
+    return f"{float(text):g}"
