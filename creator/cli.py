@@ -14,6 +14,7 @@ from creator.core.command import Command, add_arguments, read_options
 from creator.core.errors import HllmCreatorError, UsageError
 from creator.core.registry import commands
 
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError([f"{self.prog}: {message}"], cure=f"{self.prog} --help")
@@ -43,8 +44,13 @@ def _main(arguments: list[str]) -> int:
     if not words:
         return _overview(arguments, known)
     command = known[" ".join(arguments[:words])]
-    parser = _Parser(prog=f"hllm-creator {command.name}", description=command.summary, allow_abbrev=False,
-                     epilog=f"example:\n  {command.example}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        prog=f"hllm-creator {command.name}",
+        description=command.summary,
+        allow_abbrev=False,
+        epilog=f"example:\n  {command.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_arguments(parser, command.options)
     parser.add_argument("--json", action="store_true", help="print one machine-readable summary line last")
     values = vars(parser.parse_args(arguments[words:]))
@@ -60,10 +66,12 @@ def _overview(arguments: list[str], known: dict[str, Command]) -> int:
         print(f"hllm-creator {version('hllm-creator')}")
         return 0
     width = max((len(name) for name in known), default=0)
-    text = ("usage: hllm-creator COMMAND [options]      (hllm-creator COMMAND --help explains one)\n\n"
-            "Personalised ad titles that are true.\n\n"
-            + "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in known.items())
-            + "\n\nexample:\n  hllm-creator run --config configs/demo.toml --out runs/demo")
+    text = (
+        "usage: hllm-creator COMMAND [options]      (hllm-creator COMMAND --help explains one)\n\n"
+        "Personalised ad titles that are true.\n\n"
+        + "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in known.items())
+        + "\n\nexample:\n  hllm-creator run --config configs/demo.toml --out runs/demo"
+    )
     first = arguments[0] if arguments else ""
     if first in ("", "-h", "--help"):
         print(text)
@@ -75,8 +83,9 @@ def _overview(arguments: list[str], known: dict[str, Command]) -> int:
     from difflib import get_close_matches
 
     near = get_close_matches(" ".join(arguments[:2]), known, n=1) or get_close_matches(first, known, n=1)
-    raise UsageError([f"no command '{first}'" + (f"; did you mean '{near[0]}'?" if near else "")],
-                     cure="hllm-creator --help")
+    raise UsageError(
+        [f"no command '{first}'" + (f"; did you mean '{near[0]}'?" if near else "")], cure="hllm-creator --help"
+    )
 
 
 if __name__ == "__main__":

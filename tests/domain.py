@@ -26,9 +26,10 @@ def write_shop(folder: Path, *, users: int = 60, events: int = 25, ads: int = 8,
     """Write items.jsonl, events.csv, ads.jsonl and impressions.jsonl into a folder; returns the folder."""
     draw = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    items = [(f"i{n:03d}", f"{brand} {thing}", f"For {activity}.")
-             for n, (activity, thing, brand) in enumerate(
-                 (a, t, b) for a, ts in THINGS.items() for t in ts for b in BRANDS)]
+    items = [
+        (f"i{n:03d}", f"{brand} {thing}", f"For {activity}.")
+        for n, (activity, thing, brand) in enumerate((a, t, b) for a, ts in THINGS.items() for t in ts for b in BRANDS)
+    ]
     by_activity = {a: [i for i, _, d in items if a in d] for a in THINGS}
     _jsonl(folder / "items.jsonl", [{"item_id": i, "title": t, "description": d} for i, t, d in items])
     rows, tastes = ["user_id,item_id,timestamp,weight"], {}
@@ -36,8 +37,11 @@ def write_shop(folder: Path, *, users: int = 60, events: int = 25, ads: int = 8,
         user = f"u{u:03d}"
         tastes[user] = draw.sample(sorted(THINGS), k=2)
         for e in range(events):
-            activity = tastes[user][0] if draw.random() < 0.7 else (
-                tastes[user][1] if draw.random() < 0.7 else draw.choice(sorted(THINGS)))
+            activity = (
+                tastes[user][0]
+                if draw.random() < 0.7
+                else (tastes[user][1] if draw.random() < 0.7 else draw.choice(sorted(THINGS)))
+            )
             when = START_S + e * DAY_S + draw.random() * DAY_S
             rows.append(f"{user},{draw.choice(by_activity[activity])},{when:.0f},1.0")
     (folder / "events.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -46,21 +50,33 @@ def write_shop(folder: Path, *, users: int = 60, events: int = 25, ads: int = 8,
         covered = draw.sample(sorted(THINGS), k=3)
         brand, percent = draw.choice(BRANDS), draw.choice([10, 15, 20, 25])
         things = [draw.choice(THINGS[c]) for c in covered]
-        adverts.append({
-            "ad_id": f"a{a:02d}", "title": f"{brand} outdoor sale: {percent}% off selected gear",
-            "description": f"{percent}% off selected {brand} gear for " + ", ".join(covered[:-1])
-                           + f" and {covered[-1]}. The range includes a {things[0]}, a {things[1]} and a {things[2]}.",
-            "selling_points": [f"{thing} for {activity}" for thing, activity in zip(things, covered, strict=True)]
-                              + [f"{percent}% off selected gear"],
-            "attributes": {"brand": brand, "discount": f"{percent}%"}, "category": "outdoor gear", "locale": "en",
-        })
+        adverts.append(
+            {
+                "ad_id": f"a{a:02d}",
+                "title": f"{brand} outdoor sale: {percent}% off selected gear",
+                "description": f"{percent}% off selected {brand} gear for "
+                + ", ".join(covered[:-1])
+                + f" and {covered[-1]}. The range includes a {things[0]}, a {things[1]} and a {things[2]}.",
+                "selling_points": [f"{thing} for {activity}" for thing, activity in zip(things, covered, strict=True)]
+                + [f"{percent}% off selected gear"],
+                "attributes": {"brand": brand, "discount": f"{percent}%"},
+                "category": "outdoor gear",
+                "locale": "en",
+            }
+        )
     _jsonl(folder / "ads.jsonl", adverts)
     seen = []
     for user, taste in tastes.items():
         for advert in draw.sample(adverts, k=min(5, len(adverts))):
             fits = any(t in point for t in taste for point in advert["selling_points"])
-            seen.append({"user_id": user, "ad_id": advert["ad_id"], "timestamp": START_S + events * DAY_S,
-                         "clicked": draw.random() < (0.5 if fits else 0.05)})
+            seen.append(
+                {
+                    "user_id": user,
+                    "ad_id": advert["ad_id"],
+                    "timestamp": START_S + events * DAY_S,
+                    "clicked": draw.random() < (0.5 if fits else 0.05),
+                }
+            )
     _jsonl(folder / "impressions.jsonl", seen)
     return folder
 

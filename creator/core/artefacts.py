@@ -13,16 +13,27 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 from creator.core.errors import ArtefactError
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+MADE_BY = {
+    "data": "ingest",
+    "examples": "synthesize",
+    "model": "train",
+    "embeddings": "embed",
+    "clusters": "cluster",
+    "pairs": "prune",
+    "titles": "generate",
+    "audit": "audit",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Artefact:
     @property
     def facts(self) -> dict[str, object]:
         """What the stage wrote down about its output beyond the rows (split times, figures)."""
-        return dict(self.manifest.get("facts") or {})  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return dict(cast(Mapping[str, object], self.manifest.get("facts") or {}))
 
 
 @dataclass(slots=True)
@@ -73,11 +84,10 @@ def open_artefact(path: Path, kind: str) -> Artefact:
     Raises:
         ArtefactError: the folder is missing, unfinished, of another kind or of another schema version.
     """
-    command = {"data": "ingest", "examples": "synthesize", "model": "train", "embeddings": "embed", "clusters": "cluster",
-               "pairs": "prune", "titles": "generate", "audit": "audit"}.get(kind, kind)
-    cure = f"make it with 'hllm-creator {command}'"
+    cure = f"make it with 'hllm-creator {MADE_BY.get(kind, kind)}'"
     if not path.is_dir():
-        raise ArtefactError(f"no {kind} folder at {path}", got="a file" if path.exists() else "nothing there", cure=cure)
+        got = "a file" if path.exists() else "nothing there"
+        raise ArtefactError(f"no {kind} folder at {path}", got=got, cure=cure)
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -87,8 +97,12 @@ def open_artefact(path: Path, kind: str) -> Artefact:
     if manifest.get("kind") != kind:
         raise ArtefactError(f"{path} holds another artefact", got=manifest.get("kind"), expected=kind, cure=cure)
     if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise ArtefactError(f"{path} has another schema version", got=manifest.get("schema_version"), expected=SCHEMA_VERSION,
-                            cure=f"delete the folder and {cure}")
+        raise ArtefactError(
+            f"{path} has another schema version",
+            got=manifest.get("schema_version"),
+            expected=SCHEMA_VERSION,
+            cure=f"delete the folder and {cure}",
+        )
     return Artefact(path, kind, manifest)
 
 
@@ -99,7 +113,7 @@ def write_artefact(
     *,
     config: Mapping[str, object],
     inputs: Mapping[str, Artefact | Path] | None = None,
-) -> Iterator[Draft]:
+) -> Generator[Draft]:
     """Write an artefact folder that appears whole or not at all.
 
     Args:
@@ -116,8 +130,10 @@ def write_artefact(
     """
     if out.exists():
         raise ArtefactError(f"{out} exists already", cure="name another --out, or delete it first")
-    digests = {name: source.digest if isinstance(source, Artefact) else file_digest(source)
-               for name, source in (inputs or {}).items()}
+    digests = {
+        name: source.digest if isinstance(source, Artefact) else file_digest(source)
+        for name, source in (inputs or {}).items()
+    }
     fingerprint = config_digest({"kind": kind, "config": config, "inputs": digests, "schema": SCHEMA_VERSION})
     partial = out.with_name(out.name + ".partial")
     mark = partial / ".fingerprint"
@@ -130,20 +146,32 @@ def write_artefact(
         draft = Draft(partial, resumed)
         started = time.time()
         yield draft
-        files = {str(p.relative_to(partial)): {"sha256": file_digest(p), "bytes": p.stat().st_size}
-                 for p in sorted(partial.rglob("*")) if p.is_file() and not p.name.startswith(".")}
-        manifest = {"schema_version": SCHEMA_VERSION, "kind": kind, "code_version": version("hllm-creator"),
-                    "config": json.loads(json.dumps(config, default=str)), "config_hash": config_digest(config),
-                    "inputs": digests, "rows": draft.rows, "facts": draft.facts, "files": files,
-                    "created_unix_s": round(time.time()), "took_s": round(time.time() - started, 1)}
+        files = {
+            str(p.relative_to(partial)): {"sha256": file_digest(p), "bytes": p.stat().st_size}
+            for p in sorted(partial.rglob("*"))
+            if p.is_file() and not p.name.startswith(".") and p != partial / MANIFEST
+        }
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": kind,
+            "code_version": version("hllm-creator"),
+            "config": json.loads(json.dumps(config, default=str)),
+            "config_hash": config_digest(config),
+            "inputs": digests,
+            "rows": draft.rows,
+            "facts": draft.facts,
+            "files": files,
+            "created_unix_s": round(time.time()),
+            "took_s": round(time.time() - started, 1),
+        }
         write_text(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False))
         mark.unlink()
-        os.replace(partial, out)
+        partial.replace(out)
         _sync(out.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ArtefactError(f"the disk is full while writing {out}", cure="free some space and run the same command again; "
-                                "finished work is kept") from None
+            cure = "free some space and run the same command again; finished work is kept"
+            raise ArtefactError(f"the disk is full while writing {out}", cure=cure) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and str(partial) in str(error.filename or ""):
             raise ArtefactError(f"{out} cannot be written", got=error.strerror, cure="name another --out") from None
         raise
@@ -156,7 +184,7 @@ def write_text(path: Path, text: str) -> None:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def file_digest(path: Path) -> str:

@@ -79,8 +79,8 @@ def _shape(annotation: object) -> _Shape:
         return dataclasses.replace(inner, many=True)
     if annotation is bool:
         return _Shape(bool, (), many=False, boolean=True)
-    if annotation in (str, int, float, Path):
-        return _Shape(typing.cast(type, annotation), (), many=False, boolean=False)
+    if isinstance(annotation, type) and annotation in (str, int, float, Path):
+        return _Shape(annotation, (), many=False, boolean=False)
     raise TypeError(f"an option cannot have the type {annotation!r}")
 
 
@@ -139,8 +139,12 @@ def read_options(options: type[T], values: Mapping[str, object], where: str) -> 
         elif field.default is dataclasses.MISSING:
             faults.append(f"{where}: '{name}' is required ({field.metadata['help']})")
     if not faults and hasattr(options, "faults"):
-        faults = [f"{where}: {fault}" for fault in typing.cast(Any, options).faults(types.SimpleNamespace(**{
-            **{n: f.default for n, f in known.items()}, **made}))]
+        faults = [
+            f"{where}: {fault}"
+            for fault in typing.cast(Any, options).faults(
+                types.SimpleNamespace(**{**{n: f.default for n, f in known.items()}, **made})
+            )
+        ]
     if faults:
         raise UsageError(faults)
     return options(**made)
@@ -148,8 +152,8 @@ def read_options(options: type[T], values: Mapping[str, object], where: str) -> 
 
 def _convert(shape: _Shape, value: object) -> object:
     if shape.many:
-        parts = value if isinstance(value, list | tuple) else [value]
-        return tuple(_convert(dataclasses.replace(shape, many=False), part) for part in typing.cast(Sequence[object], parts))
+        parts = typing.cast(Sequence[object], value if isinstance(value, list | tuple) else [value])
+        return tuple(_convert(dataclasses.replace(shape, many=False), part) for part in parts)
     if value is None:
         return None
     if shape.choices:

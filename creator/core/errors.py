@@ -6,7 +6,8 @@
     │   └── ArtefactError       exit 1: a folder is missing, half-written, or of another kind
     ├── ModelError              exit 1: a model folder or checkpoint does not fit
     ├── EngineError             exit 1: the inference engine failed or was given a wrong shape
-    └── StoreError              exit 1: the title store cannot be read or written
+    ├── StoreError              exit 1: the title store cannot be read or written
+    └── StageError              exit 1: a stage of a run failed, or another run holds its folder
 
 A message says what happened, what was got, what was expected and the cure. It carries ids and paths, never a
 user's text and never a secret.
@@ -71,3 +72,7 @@ class EngineError(HllmCreatorError):
 
 class StoreError(HllmCreatorError):
     """The title store cannot be read or written."""
+
+
+class StageError(HllmCreatorError):
+    """A stage of a run failed (its own message stands above), or another run works in the same folder."""

@@ -34,7 +34,9 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, initial=done, desc=label, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=total, initial=done, desc=label, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True
+            )
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Count steps as done; `note` is shown beside the rate (a loss, a memory figure)."""
@@ -53,8 +55,10 @@ class Progress:
         elapsed = now - self._start
         rate = (self._done - self._first) / elapsed if elapsed > 0 else 0.0
         left = f", {(self._total - self._done) / rate:.0f} s left" if rate and self._done < self._total else ""
-        say(f"{self._label}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.1f}/s, {elapsed:.0f} s{left}"
-            + (f", {note}" if note else ""))
+        say(
+            f"{self._label}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.1f}/s, {elapsed:.0f} s{left}"
+            + (f", {note}" if note else "")
+        )
 
     def close(self) -> None:
         """End the bar."""

@@ -7,8 +7,26 @@ from importlib.metadata import entry_points
 from creator.core.command import Command
 
 GROUP = "hllm_creator.commands"
-ORDER = ("ingest", "synthesize", "pretrain", "train", "align", "embed", "cluster", "prune", "generate", "audit",
-         "publish", "serve", "evaluate", "experiment", "export", "convert", "run", "report")
+ORDER = (
+    "ingest",
+    "synthesize",
+    "pretrain",
+    "train",
+    "align",
+    "embed",
+    "cluster",
+    "prune",
+    "generate",
+    "audit",
+    "publish",
+    "serve",
+    "evaluate",
+    "experiment",
+    "export",
+    "convert",
+    "run",
+    "report",
+)
 
 
 def commands() -> dict[str, Command]:

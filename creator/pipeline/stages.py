@@ -1,0 +1,197 @@
+"""The stages of a run, and the plan that a configuration makes of them.
+
+A stage's settings are a section of the configuration; its keys are the options of the stage's command. Options that
+name an artefact of the run (`data`, `model`, ...), `out` and `run` are filled in here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+from creator.core.command import Command, read_options
+from creator.core.errors import UsageError
+
+Settings = dict[str, dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a run.
+
+    Args:
+        section: its section of the configuration, and its name in messages.
+        command: the command that does the work.
+        gives: the option by which later commands read its output.
+        outputs: what it leaves in RUN; the first is what `gives` names.
+        kind: the artefact's kind, or "" when the outputs are plain files.
+        optional: done only if the configuration has its section.
+    """
+
+    section: str
+    command: str
+    gives: str
+    outputs: tuple[str, ...]
+    kind: str = ""
+    optional: bool = False
+
+
+STAGES = (
+    Stage("data", "ingest", "data", ("data",), "data"),
+    Stage("examples", "synthesize", "examples", ("examples",), "examples"),
+    Stage("pretrain", "pretrain", "init", ("pretrained",), "model", optional=True),
+    Stage("model", "train", "model", ("model",), "model"),
+    Stage("embeddings", "embed", "embeddings", ("embeddings",), "embeddings"),
+    Stage("clusters", "cluster", "clusters", ("clusters",), "clusters"),
+    Stage("pairs", "prune", "pairs", ("pairs",), "pairs"),
+    Stage("titles", "generate", "titles", ("titles",), "titles"),
+    Stage("audit", "audit", "audit", ("audit",), "audit"),
+    Stage("store", "publish", "store", ("store.db",)),
+    Stage("report", "report", "report", ("report.html", "summary.json")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A stage with its settings, ready to run.
+
+    Args:
+        stage: which stage.
+        options: the command's options, complete.
+        reads: the earlier stages whose outputs it reads.
+        filled: the options that the run fills in, by name.
+    """
+
+    stage: Stage
+    options: object
+    reads: tuple[Stage, ...]
+    filled: Mapping[str, object]
+
+    def settings(self) -> dict[str, object]:
+        """The options that the configuration decides, defaults included."""
+        return {
+            field.name: getattr(self.options, field.name)
+            for field in dataclasses.fields(cast(Any, self.options))
+            if field.name not in self.filled
+        }
+
+    def arguments(self) -> list[str]:
+        """The command line of the job, after the program's name."""
+        words = self.stage.command.split()
+        for field in dataclasses.fields(cast(Any, self.options)):
+            value = getattr(self.options, field.name)
+            flag = "--" + field.name.replace("_", "-")
+            if value is None or (value == field.default and field.name not in self.filled):
+                continue
+            if isinstance(value, bool):
+                words.append(flag if value else flag.replace("--", "--no-", 1))
+            elif isinstance(value, tuple):
+                words += [f"{flag}={part}" for part in cast(tuple[object, ...], value)]
+            else:
+                words.append(f"{flag}={value}")
+        return words
+
+
+def read_settings(config: Path, changes: Sequence[str]) -> Settings:
+    """Read a configuration and apply `section.key=value` changes to it.
+
+    Args:
+        config: a TOML file of sections.
+        changes: each overrides one key; the value is TOML (a number, true, a list) or else plain text.
+
+    Raises:
+        UsageError: the file is missing or no TOML, or a change has another form; all faults are listed.
+    """
+    try:
+        raw = tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError([f"--config {config}: {error.strerror}"], cure="the configurations lie in configs/") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError([f"{config} is not TOML: {error}"]) from None
+    settings: Settings = {name: value for name, value in raw.items() if isinstance(value, dict)}
+    faults = [f"{config}: '{name}' stands outside any section" for name in raw if name not in settings]
+    for change in changes:
+        name, equals, value = change.partition("=")
+        section, dot, key = name.partition(".")
+        if not (equals and dot and section and key):
+            faults.append(f"--set {change}: expected section.key=value")
+            continue
+        settings.setdefault(section, {})[key] = _value(value)
+    if faults:
+        raise UsageError(faults)
+    return settings
+
+
+def _value(text: str) -> object:
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float | list | str) else text
+
+
+def plan(settings: Settings, run: Path, known: Mapping[str, Command], stages: Sequence[Stage] = STAGES) -> list[Job]:
+    """Check every section against its command's options and fill in the run's own paths.
+
+    Args:
+        settings: sections of raw values.
+        run: the RUN folder.
+        known: the program's commands by name.
+        stages: the stages in order.
+
+    Raises:
+        UsageError: with the faults of all sections.
+    """
+    sections = [stage.section for stage in stages]
+    faults: list[str] = []
+    for section in settings:
+        if section not in sections:
+            near = get_close_matches(section, sections, n=1)
+            hint = f"did you mean [{near[0]}]?" if near else f"there are: {', '.join(sections)}"
+            faults.append(f"no section [{section}]; {hint}")
+    jobs: list[Job] = []
+    done: list[Stage] = []
+    for stage in stages:
+        if stage.optional and stage.section not in settings:
+            continue
+        if stage.command not in known:
+            faults.append(f"[{stage.section}]: the command '{stage.command}' is not installed")
+        else:
+            try:
+                jobs.append(_job(stage, settings.get(stage.section, {}), run, known[stage.command].options, done))
+            except UsageError as error:
+                faults += error.faults
+        done.append(stage)
+    if faults:
+        raise UsageError(faults)
+    return jobs
+
+
+def _job(stage: Stage, given: Mapping[str, object], run: Path, options: type, earlier: Sequence[Stage]) -> Job:
+    names = {field.name for field in dataclasses.fields(options)}
+    own = {"out": run / stage.outputs[0], "run": run}
+    if not stage.kind:
+        own[stage.gives] = run / stage.outputs[0]
+    offered = own | {other.gives: run / other.outputs[0] for other in earlier}
+    filled: dict[str, object] = {name: _address(name, path) for name, path in offered.items() if name in names}
+    if stage.gives == "store" and "store" in given:  # titles may go to another store than the run's own
+        filled.pop("store", None)
+    where = f"[{stage.section}]"
+    faults = [f"{where}: '{name}' is filled in by the run" for name in given if name in filled]
+    try:
+        made = read_options(options, {**given, **filled}, where)
+    except UsageError as error:
+        raise UsageError([*faults, *error.faults]) from None
+    if faults:
+        raise UsageError(faults)
+    reads = tuple(earlier) if "run" in filled else tuple(other for other in earlier if other.gives in filled)
+    return Job(stage, made, reads, filled)
+
+
+def _address(name: str, path: Path) -> object:
+    return f"sqlite:///{path}" if name == "store" else path
