@@ -2,6 +2,96 @@
 
 from __future__ import annotations
 
-from creator.core.command import Command
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
 
-COMMANDS: tuple[Command, ...] = ()
+from creator.core.command import Command, option
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """Settings of `cluster`."""
+
+    embeddings: Path = option(help="EMBEDDINGS folder whose users are clustered")
+    out: Path = option(help="CLUSTERS folder to make")
+    k: int | None = option(None, flags=("-k",), help="number of clusters (default: half the square root of the users)")
+    data: Path | None = option(None, help="DATA folder; with it the cards show typical items and interests")
+    metric: Literal["euclidean", "cosine"] = option("euclidean", help="distance that trains and assigns")
+    floor: float | None = option(
+        None, help="least cosine of a member to its centroid; members below it keep the original title"
+    )
+    min_size: int = option(20, help="least users in a cluster; smaller clusters are merged into their neighbours")
+    restarts: int = option(5, help="seedings tried; the one of least inertia goes on")
+    iterations: int = option(100, help="most k-means iterations")
+    train_users: int = option(262_144, help="most users to train on; all users are assigned whatever their number")
+    history: int | None = option(
+        None, help="events in a user's window for the cards (default: as the embeddings were made, else 100)"
+    )
+    seed: int = option(0, help="seed of samples and seedings")
+
+    @staticmethod
+    def faults(options: ClusterOptions) -> list[str]:
+        """Values out of range."""
+        least = {"k": 1, "min_size": 1, "restarts": 1, "iterations": 1, "train_users": 1, "history": 1, "seed": 0}
+        values = {name: getattr(options, name) for name in least}
+        found = [
+            f"{name}: got {value}, expected at least {least[name]}"
+            for name, value in values.items()
+            if value is not None and value < least[name]
+        ]
+        if options.floor is not None and not -1 <= options.floor <= 1:
+            found.append(f"floor: got {options.floor}, expected a cosine, -1 to 1")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class PruneOptions:
+    """Settings of `prune`."""
+
+    model: Path = option(help="MODEL folder whose match head scores the pairs")
+    data: Path = option(help="DATA folder with the live ads")
+    clusters: Path = option(help="CLUSTERS folder")
+    out: Path = option(help="PAIRS folder to make")
+    coverage: float | None = option(
+        None,
+        help="keep, per ad, the fewest clusters that hold this share of its expected reach, "
+        "0 to 1; 0.8 when neither this nor a budget is given",
+    )
+    budget: int | None = option(None, help="keep the N pairs of most expected reach overall")
+    max_clusters_per_ad: int | None = option(None, help="most clusters to keep of one ad")
+    block_pairs: int = option(1_000_000, help="most pairs scored at once; bounds the memory")
+
+    @staticmethod
+    def faults(options: PruneOptions) -> list[str]:
+        """Values out of range."""
+        from clustering.prune import find_faults
+
+        found = find_faults(options.coverage, options.budget, options.max_clusters_per_ad)
+        if options.block_pairs < 1:
+            found.append(f"block_pairs: got {options.block_pairs}, expected at least 1")
+        return found
+
+
+def settings_of(options: ClusterOptions | PruneOptions) -> dict[str, object]:
+    """What an artefact records of its command's options: all but the paths."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in values.items() if not isinstance(value, Path)}
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "cluster",
+        "Group users by k-means on their embeddings, with a card for each group",
+        ClusterOptions,
+        "clustering.cluster_stage:cluster",
+        "hllm-creator cluster --embeddings run/embeddings --data run/data -k 24 --out run/clusters",
+    ),
+    Command(
+        "prune",
+        "Choose the (cluster, ad) pairs that are worth a title",
+        PruneOptions,
+        "clustering.prune_stage:prune",
+        "hllm-creator prune --model run/model --data run/data --clusters run/clusters --coverage 0.8 --out run/pairs",
+    ),
+)

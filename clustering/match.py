@@ -1,0 +1,65 @@
+"""Score every (centroid, ad) with the match head, in blocks of ads, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from clustering.vectors import Floats
+from creator.core.errors import ModelError
+
+
+class MatchModel(Protocol):
+    """What pruning asks of a model."""
+
+    def encode_texts(self, texts: list[str]) -> Floats:
+        """Embed ads' texts; [A, D]."""
+        ...
+
+    def match_probabilities(self, users: Floats, ads: Floats) -> Floats:
+        """How probable it is that each user [K, D] takes to each ad [A, D]; [K, A], 0 to 1."""
+        ...
+
+
+def score_blocks(
+    model: MatchModel, centroids: Floats, texts: list[str], *, block_pairs: int
+) -> Iterator[tuple[slice, Floats]]:
+    """Match probabilities of all centroids with a block of ads at a time.
+
+    Args:
+        model: the match head and the encoder of the ads.
+        centroids: [K, D].
+        texts: what the Item LLM reads of each of the A ads.
+        block_pairs: most pairs in a block; a block holds one ad at least.
+
+    Yields:
+        the block's ads, and their probabilities [K, ads].
+
+    Raises:
+        ModelError: the model's width is not the centroids', or it answers with something that is no probability.
+    """
+    step = max(1, block_pairs // len(centroids))
+    for start in range(0, len(texts), step):
+        part = slice(start, min(start + step, len(texts)))
+        ads = model.encode_texts(texts[part])
+        if ads.shape != (part.stop - start, centroids.shape[1]):
+            raise ModelError(
+                "the model does not fit the clusters",
+                got=f"ads embedded {ads.shape[-1]} wide",
+                expected=f"{centroids.shape[1]} wide, as the centroids",
+                cure="name the model whose embeddings were clustered",
+            )
+        match = np.asarray(model.match_probabilities(centroids, ads), dtype=np.float32)
+        if match.shape != (len(centroids), len(ads)):
+            raise ModelError(
+                "the match head answered in another shape", got=match.shape, expected=(len(centroids), len(ads))
+            )
+        if not ((match >= 0) & (match <= 1)).all():
+            raise ModelError(
+                "the match head answered with something that is no probability",
+                got=f"{int((~((match >= 0) & (match <= 1))).sum())} such values among {match.size}",
+                cure="train the model again; its weights may have diverged",
+            )
+        yield part, match
