@@ -43,7 +43,7 @@ class SynthesizeOptions:
 
     data: Path = option(help="the DATA folder")
     out: Path = option(help="the EXAMPLES folder to make")
-    teacher: Literal["grounded"] = option("grounded", help="who writes the titles; grounded composes them from the ads' own words")
+    teacher: Literal["grounded"] = option("grounded", help="who writes: grounded composes from the ads' own words")
     limit: int = option(40_000, help="training examples, at most")
     heldout: int = option(4_000, help="held-out examples, at most")
     history: int = option(100, help="events of a user that are read, at most")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from data_synthesis.language import clauses, phrases
+from data_synthesis.language import clauses, content_words, phrases
 
 TOO_COMMON = 0.5
 """A phrase that more than this share of all events match tells nobody apart."""
@@ -34,8 +34,8 @@ class Evidence:
 
     text_of_item: npt.NDArray[np.int64]
     points: tuple[str, ...]
-    weights: sparse.csr_matrix
-    matches: sparse.csr_matrix
+    weights: sparse.csr_array
+    matches: sparse.csr_array
 
     def measure(
         self, windows: Sequence[npt.NDArray[np.int32]]
@@ -50,8 +50,8 @@ class Evidence:
         """
         counts = count_items([self.text_of_item[window] for window in windows], self.weights.shape[0])
         return (
-            np.asarray((counts @ self.weights).todense(), dtype=np.float32),
-            np.asarray((counts @ self.matches).todense(), dtype=np.int32),
+            (counts @ self.weights).toarray(),
+            (counts @ self.matches).toarray().astype(np.int32),
         )
 
 
@@ -59,7 +59,8 @@ def build_evidence(items: pd.DataFrame, events_by_item: npt.NDArray[np.int64], p
     """Match every selling point with every item text once.
 
     A phrase matches a text that holds all its words in one clause: half a phrase is no evidence ("orange juice" says
-    nothing of "apple juice"). An event that matches a phrase weighs ln(1 / share of all events that match it).
+    nothing of "apple juice"). A point whose words no text holds all at once is matched by any of its phrases. An event
+    that matches weighs ln(1 / share of all events that match the same phrase).
 
     Args:
         items: the DATA items table.
@@ -78,36 +79,38 @@ def build_evidence(items: pd.DataFrame, events_by_item: npt.NDArray[np.int64], p
                 index[word].add(len(clause_text))
             clause_text.append(text)
     distinct = tuple(dict.fromkeys(points))
-    holding = {
-        phrase: {clause_text[c] for c in set.intersection(*(index.get(w, set()) for w in phrase))}
-        for phrase in {phrase for point in distinct for phrase in phrases(point)}
-    }
     total = max(float(events.sum()), 1.0)
+
+    def matched(phrase: tuple[str, ...]) -> tuple[list[int], float]:
+        """The texts that hold a phrase, and what an event with one of them weighs; none if it tells nobody apart."""
+        found = sorted({clause_text[c] for c in set[int].intersection(*(index.get(word, set()) for word in phrase))})
+        share = float(events[found].sum()) / total
+        return (found, -math.log(share)) if 0 < share <= TOO_COMMON else ([], 0.0)
+
     rows: list[int] = []
     columns: list[int] = []
     values: list[float] = []
     for column, point in enumerate(distinct):
-        gains: dict[int, float] = defaultdict(float)
-        for phrase in phrases(point):
-            found = sorted(holding[phrase])
-            share = float(events[found].sum()) / total
-            if 0 < share <= TOO_COMMON:
-                for text in found:
-                    gains[text] += math.log(1 / share)
+        whole = content_words(point)
+        gains: dict[int, float] = {}
+        for phrase in [whole] if whole and matched(whole)[0] else phrases(point):
+            texts_found, weight = matched(phrase)
+            for text in texts_found:
+                gains[text] = max(gains.get(text, 0.0), weight)
         rows.extend(gains)
         columns.extend([column] * len(gains))
         values.extend(gains.values())
     shape = (len(texts), len(distinct))
-    weights = sparse.csr_matrix((np.asarray(values, dtype=np.float32), (rows, columns)), shape=shape)
-    matches = sparse.csr_matrix((np.ones(len(values), dtype=np.float32), (rows, columns)), shape=shape)
+    weights = sparse.csr_array((np.asarray(values, dtype=np.float32), (rows, columns)), shape=shape)
+    matches = sparse.csr_array((np.ones(len(values), dtype=np.float32), (rows, columns)), shape=shape)
     return Evidence(codes.astype(np.int64), distinct, weights, matches)
 
 
-def count_items(windows: Sequence[npt.NDArray[np.integer]], width: int) -> sparse.csr_matrix:
+def count_items(windows: Sequence[npt.NDArray[np.integer]], width: int) -> sparse.csr_array:
     """How often each of `width` codes occurs in each window; sparse [W, width]."""
     lengths = [len(window) for window in windows]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     columns = np.concatenate(windows) if windows else np.empty(0, dtype=np.int64)
-    matrix = sparse.csr_matrix((np.ones(len(columns), dtype=np.float32), columns, offsets), shape=(len(windows), width))
+    matrix = sparse.csr_array((np.ones(len(columns), dtype=np.float32), columns, offsets), shape=(len(windows), width))
     matrix.sum_duplicates()
     return matrix

@@ -11,14 +11,19 @@ BREAK = re.compile(r"[,;:.!?()\[\]|/&+\n–—]|\s-\s|[%$€£¥\d]+\S*")
 
 # Words that join, place or count things, and those that speak of an offer: none names what is offered.
 FUNCTION_WORDS = frozenset(
-    """a an and or nor but of in on at by to from for with without into onto over under up off out as than per via
-    is are was were be been being has have had do does did can may will would should could must it its this that these
-    those the their your our my his her you we they them us i he she who which what when where while if not no only
-    also often frequently usually most more less least very all any some each every both many much few several other
-    others another such same own so too just about between through during before after above below until then there
-    here how why because bought buy buys buying sold sell sells pairs paired goes go get gets together along save
-    saves saving savings deal deals offer offers sale discount price prices priced cheaper free new now including
-    includes include included covers cover covered range selected select extra made makes plus like""".split()
+    re.findall(
+        r"\w+",
+        """
+        a an and or nor but of in on at by to from for with without into onto over under up off out as than per via
+        is are was were be been being has have had do does did can may will would should could must it its this that
+        these those the their your our my his her you we they them us i he she who which what when where while if
+        not no only also often frequently usually most more less least very all any some each every both many much
+        few several other others another such same own so too just about between through during before after above
+        below until then there here how why because bought buy buys buying sold sell sells pairs paired goes go get
+        gets together along save saves saving savings deal deals offer offers sale discount price prices priced
+        cheaper now including includes include included covers cover covered selected select plus
+        """,
+    )
 )
 
 

@@ -17,13 +17,15 @@ WORDS_LONGER = 5
 """A title is at most this many words longer than the original ("at most a few", method 2)."""
 
 _COMPANION = re.compile(
-    r"^(?:often |frequently |usually |also )*(?:bought|paired|served|used|worn|goes|pairs|works)(?: together| well| great)*"
-    r" with (?P<thing>.+)$",
+    r"^(?:often |frequently |usually |also )*(?:bought|paired|served|used|worn|goes|pairs|works)"
+    r"(?: together| well| great)* with (?P<thing>.+)$",
     re.IGNORECASE,
 )
 _LISTING = re.compile(r"^(?:covers?|covering|includes?|including|features?|comes with)\s+(?P<thing>.+)$", re.IGNORECASE)
 _PARTS = re.compile(r"\s*[:|;]\s+|\s+[-–—]\s+|\.\s+|\s*\(|\)")
-_SMALL = frozenset("a an and as at but by for from in into of off on or per the to up via vs with without".split())
+_SMALL = frozenset(
+    re.findall(r"\w+", "a an and as at but by for from in into of off on or per the to up via vs with without")
+)
 _OFFER = re.compile(r"\b(?:save|savings?|off|discount|coupon|deal|offer)\b|%", re.IGNORECASE)
 
 _THING_FRAMES = ("{lead}: {tail}", "{lead} – {tail}", "{lead}? {tail}", "{lead}, {tail}")

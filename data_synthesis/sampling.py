@@ -17,6 +17,9 @@ from creator.core.data import Histories
 from creator.core.records import Ad
 from data_synthesis.evidence import Evidence
 
+DECISIONS = ("window", "ad", "lead", "events", "score", "second", "second_events", "second_score")
+"""The columns of a decision: rows of the windows, ads and points, with what each point's evidence amounts to."""
+
 BLOCK = 2_048
 """Windows measured at once: bounds the memory of a dense [BLOCK, P] table."""
 
@@ -129,8 +132,7 @@ def decide_leads(evidence: Evidence, windows: Sequence[Window], ads: Sequence[Ad
             decided = _decide(scores[:, points], counts[:, points], points, rule, dropped)
             decided["window"] += start
             pieces.append(decided.assign(ad=ad))
-    columns_of_none = ("window", "lead", "events", "score", "second", "second_events", "second_score", "ad")
-    none = pd.DataFrame({name: np.empty(0, dtype=np.int64) for name in columns_of_none})
+    none = pd.DataFrame({name: np.empty(0, dtype=np.int64) for name in DECISIONS})
     return Candidates(pd.concat(pieces, ignore_index=True) if pieces else none, dropped)
 
 

@@ -20,6 +20,7 @@ from data_synthesis.commands import SynthesizeOptions
 from data_synthesis.evidence import Evidence, build_evidence
 from data_synthesis.profile import Interests, find_interests
 from data_synthesis.sampling import (
+    DECISIONS,
     Candidates,
     Decision,
     Window,
@@ -132,25 +133,22 @@ def _tasks(
 ) -> list[Task]:
     used = sorted(set(chosen["window"]))
     profiles = dict(zip(used, interests.profiles([windows[n].items for n in used]), strict=True))
-    tasks: list[Task] = []
-    for row in chosen.itertuples(index=False):
-        window = windows[int(row.window)]  # pyright: ignore[reportArgumentType]
-        second = int(row.second)  # pyright: ignore[reportArgumentType]
-        tasks.append(
-            Task(
-                UserId(str(user_ids[window.user])),
-                ads[int(row.ad)],
-                window.as_of,
-                split,
-                len(window.items),  # pyright: ignore[reportArgumentType]
-                profiles[row.window],
-                PointEvidence(evidence.points[int(row.lead)], int(row.events), float(row.score)),  # pyright: ignore[reportArgumentType]
-                PointEvidence(evidence.points[second], int(row.second_events), float(row.second_score))  # pyright: ignore[reportArgumentType]
-                if second >= 0
-                else None,
-            )
+    points = evidence.points
+    return [
+        Task(
+            UserId(str(user_ids[windows[n].user])),
+            ads[ad],
+            windows[n].as_of,
+            split,
+            len(windows[n].items),
+            profiles[n],
+            PointEvidence(points[lead], events, round(score, 2)),
+            PointEvidence(points[second], second_events, round(second_score, 2)) if second >= 0 else None,
         )
-    return tasks
+        for n, ad, lead, events, score, second, second_events, second_score in zip(
+            *(chosen[name].tolist() for name in DECISIONS), strict=True
+        )
+    ]
 
 
 def table(answers: Iterable[Written], teacher: Teacher) -> pd.DataFrame:
