@@ -26,24 +26,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
     except HllmCreatorError as error:
-        print(f"hllm-creator: {error}", file=sys.stderr)
-        if "--json" in arguments:
-            print(json.dumps({"status": "failed", "error": str(error)}))
-        return error.exit_code
+        return _fail(str(error), error.exit_code, arguments)
     except KeyboardInterrupt:
-        print("hllm-creator: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
-        return 130
+        return _fail("interrupted; run the same command again to go on where it stopped", 130, arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # the world's faults (a full disk, a missing right), not the code's
+        place = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or type(error).__name__}{place}", 1, arguments)
 
 
-def _main(arguments: list[str]) -> int:
-    known = commands()
-    words = next((n for n in (2, 1) if " ".join(arguments[:n]) in known), 0)
-    if not words:
-        return _overview(arguments, known)
-    command = known[" ".join(arguments[:words])]
+def _fail(what: str, status: int, arguments: Sequence[str]) -> int:
+    print(f"hllm-creator: {what}", file=sys.stderr)
+    if "--json" in arguments:
+        print(json.dumps({"status": "failed", "error": what}, ensure_ascii=False))
+    return status
+
+
+def parser_of(command: Command) -> argparse.ArgumentParser:
+    """The parser of one command's flags; required settings are checked later, with all the others."""
     parser = _Parser(
         prog=f"hllm-creator {command.name}",
         description=command.summary,
@@ -53,7 +55,16 @@ def _main(arguments: list[str]) -> int:
     )
     add_arguments(parser, command.options)
     parser.add_argument("--json", action="store_true", help="print one machine-readable summary line last")
-    values = vars(parser.parse_args(arguments[words:]))
+    return parser
+
+
+def _main(arguments: list[str]) -> int:
+    known = commands()
+    words = next((n for n in (2, 1) if " ".join(arguments[:n]) in known), 0)
+    if not words:
+        return _overview(arguments, known)
+    command = known[" ".join(arguments[:words])]
+    values = vars(parser_of(command).parse_args(arguments[words:]))
     as_json = values.pop("json")
     summary = command.execute(read_options(command.options, values, f"hllm-creator {command.name}"))
     if as_json:

@@ -52,8 +52,10 @@ class Artefact:
 
     @property
     def digest(self) -> str:
-        """Identity of the content: the SHA-256 of the manifest, which names the digests of every file."""
-        return file_digest(self.path / MANIFEST)
+        """Identity of the content: a SHA-256 over the files' digests, the settings and the facts, but no times."""
+        return config_digest(
+            [self.manifest.get(name) for name in ("schema_version", "kind", "config", "files", "facts")]
+        )
 
     @property
     def facts(self) -> dict[str, object]:
@@ -89,10 +91,10 @@ def open_artefact(path: Path, kind: str) -> Artefact:
         got = "a file" if path.exists() else "nothing there"
         raise ArtefactError(f"no {kind} folder at {path}", got=got, cure=cure)
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = dict(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ArtefactError(f"{path} is not a finished {kind} folder", got=f"no {MANIFEST}", cure=cure) from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         raise ArtefactError(f"the {MANIFEST} in {path} cannot be read", cure=f"delete the folder and {cure}") from None
     if manifest.get("kind") != kind:
         raise ArtefactError(f"{path} holds another artefact", got=manifest.get("kind"), expected=kind, cure=cure)
@@ -169,9 +171,9 @@ def write_artefact(
         partial.replace(out)
         _sync(out.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             cure = "free some space and run the same command again; finished work is kept"
-            raise ArtefactError(f"the disk is full while writing {out}", cure=cure) from None
+            raise ArtefactError(f"the disk is full while writing {out}", got=error.strerror, cure=cure) from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and str(partial) in str(error.filename or ""):
             raise ArtefactError(f"{out} cannot be written", got=error.strerror, cure="name another --out") from None
         raise

@@ -92,7 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser, options: type) -> None:
         flag = "--" + field.name.replace("_", "-")
         required = field.default is dataclasses.MISSING
         text = field.metadata["help"]
-        if not required and field.default not in (None, "", ()) and not shape.boolean:
+        if required:
+            text += " (required)"
+        elif field.default not in (None, "", ()) and not shape.boolean:
             text += f" (default: {field.default})"
         keywords: dict[str, Any] = {"dest": field.name, "help": text.replace("%", "%%"), "default": argparse.SUPPRESS}
         if shape.boolean:

@@ -19,6 +19,7 @@ ORDER = (
     "generate",
     "audit",
     "publish",
+    "release",
     "serve",
     "evaluate",
     "experiment",
