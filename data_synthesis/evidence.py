@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from data_synthesis.language import clauses, content_words, phrases
+from data_synthesis.language import FIGURE, clauses, content_words, phrases
 
 TOO_COMMON = 0.5
 """A phrase that more than this share of all events match tells nobody apart."""
@@ -29,13 +29,15 @@ class Evidence:
         text_of_item: [I] int64, the distinct text of each item.
         points: [P] the distinct selling points.
         weights: sparse [T, P], what one event with that text adds to the point's score.
-        matches: sparse [T, P] of 0 and 1, whether the text holds one of the point's phrases.
+        matches: sparse [T, P] of 0 and 1, whether the text speaks for the point.
+        usual: [P] float32, what one event of the average history adds to the point's score.
     """
 
     text_of_item: npt.NDArray[np.int64]
     points: tuple[str, ...]
     weights: sparse.csr_array
     matches: sparse.csr_array
+    usual: npt.NDArray[np.float32]
 
     def measure(
         self, windows: Sequence[npt.NDArray[np.int32]]
@@ -46,21 +48,22 @@ class Evidence:
             windows: item rows of each window, as `Histories.window` gives them.
 
         Returns:
-            scores [W, P] (events weighted by the rarity of what they match) and counts [W, P] (events that match).
+            scores [W, P], what the window's events add beyond the average history of the same length, at least 0; and
+            counts [W, P], the events that speak for the point.
         """
-        counts = count_items([self.text_of_item[window] for window in windows], self.weights.shape[0])
-        return (
-            (counts @ self.weights).toarray(),
-            (counts @ self.matches).toarray().astype(np.int32),
-        )
+        counts = count_items([self.text_of_item[window] for window in windows], self.matches.shape[0])
+        lengths = np.asarray([len(window) for window in windows], dtype=np.float32)
+        scores = dense(counts, self.weights) - lengths[:, None] * self.usual[None, :]
+        return np.maximum(scores, 0, out=scores), dense(counts, self.matches).astype(np.int32)
 
 
 def build_evidence(items: pd.DataFrame, events_by_item: npt.NDArray[np.int64], points: Sequence[str]) -> Evidence:
     """Match every selling point with every item text once.
 
-    A phrase matches a text that holds all its words in one clause: half a phrase is no evidence ("orange juice" says
-    nothing of "apple juice"). A point whose words no text holds all at once is matched by any of its phrases. An event
-    that matches weighs ln(1 / share of all events that match the same phrase).
+    A phrase matches a text that holds all its words in one clause; a single word must be what the clause is about.
+    Half a phrase is no evidence ("orange juice" says nothing of "apple juice"). A point whose words no text holds all
+    at once is matched by any of its phrases, unless it carries a figure: what is left of "60% of buyers" names nothing.
+    An event that matches weighs ln(1 / share of all events that match the same phrase).
 
     Args:
         items: the DATA items table.
@@ -69,41 +72,60 @@ def build_evidence(items: pd.DataFrame, events_by_item: npt.NDArray[np.int64], p
     """
     keys = items["title"].fillna("") + "\x00" + items["description"].fillna("")
     codes, texts = pd.factorize(keys)
-    events = np.bincount(codes, weights=events_by_item, minlength=len(texts))
-    index: dict[str, set[int]] = defaultdict(set)
-    clause_text: list[int] = []
-    for text, key in enumerate(texts):
-        title, _, description = str(key).partition("\x00")
-        for words in clauses(title, description):
-            for word in words:
-                index[word].add(len(clause_text))
-            clause_text.append(text)
+    events = np.bincount(codes, weights=events_by_item, minlength=len(texts)).astype(np.float64)
+    matcher = _Matcher([str(text) for text in texts], events)
     distinct = tuple(dict.fromkeys(points))
-    total = max(float(events.sum()), 1.0)
-
-    def matched(phrase: tuple[str, ...]) -> tuple[list[int], float]:
-        """The texts that hold a phrase, and what an event with one of them weighs; none if it tells nobody apart."""
-        found = sorted({clause_text[c] for c in set[int].intersection(*(index.get(word, set()) for word in phrase))})
-        share = float(events[found].sum()) / total
-        return (found, -math.log(share)) if 0 < share <= TOO_COMMON else ([], 0.0)
-
     rows: list[int] = []
     columns: list[int] = []
     values: list[float] = []
     for column, point in enumerate(distinct):
-        whole = content_words(point)
-        gains: dict[int, float] = {}
-        for phrase in [whole] if whole and matched(whole)[0] else phrases(point):
-            texts_found, weight = matched(phrase)
-            for text in texts_found:
-                gains[text] = max(gains.get(text, 0.0), weight)
+        gains = matcher.gains(point)
         rows.extend(gains)
         columns.extend([column] * len(gains))
         values.extend(gains.values())
     shape = (len(texts), len(distinct))
     weights = sparse.csr_array((np.asarray(values, dtype=np.float32), (rows, columns)), shape=shape)
     matches = sparse.csr_array((np.ones(len(values), dtype=np.float32), (rows, columns)), shape=shape)
-    return Evidence(codes.astype(np.int64), distinct, weights, matches)
+    usual = np.asarray(weights.T @ (events / max(events.sum(), 1.0)), dtype=np.float32)
+    return Evidence(codes.astype(np.int64), distinct, weights, matches, usual)
+
+
+class _Matcher:
+    """Finds the texts that hold a phrase, by an index of their clauses' words."""
+
+    def __init__(self, texts: Sequence[str], events: npt.NDArray[np.float64]) -> None:
+        self._words: dict[str, set[int]] = defaultdict(set)
+        self._heads: dict[str, set[int]] = defaultdict(set)
+        self._text_of: list[int] = []
+        self._events, self._total = events, max(float(events.sum()), 1.0)
+        for text, key in enumerate(texts):
+            title, _, description = key.partition("\x00")
+            for clause in clauses(title, description):
+                for word in clause.words:
+                    self._words[word].add(len(self._text_of))
+                for word in clause.heads:
+                    self._heads[word].add(len(self._text_of))
+                self._text_of.append(text)
+
+    def gains(self, point: str) -> dict[int, float]:
+        """What an event with each text adds to a point's score; texts that add nothing left out."""
+        whole = content_words(point)
+        chosen = [whole] if self._find(whole)[0] else [] if FIGURE.search(point) else phrases(point)
+        gains: dict[int, float] = {}
+        for phrase in chosen:
+            texts, weight = self._find(phrase)
+            for text in texts:
+                gains[text] = max(gains.get(text, 0.0), weight)
+        return gains
+
+    def _find(self, phrase: tuple[str, ...]) -> tuple[list[int], float]:
+        if not phrase:
+            return [], 0.0
+        index = self._words if len(phrase) > 1 else self._heads
+        held = set[int].intersection(*(index.get(word, set()) for word in phrase))
+        texts = sorted({self._text_of[clause] for clause in held})
+        share = float(self._events[texts].sum()) / self._total
+        return (texts, -math.log(share)) if 0 < share <= TOO_COMMON else ([], 0.0)
 
 
 def count_items(windows: Sequence[npt.NDArray[np.integer]], width: int) -> sparse.csr_array:
@@ -114,3 +136,9 @@ def count_items(windows: Sequence[npt.NDArray[np.integer]], width: int) -> spars
     matrix = sparse.csr_array((np.ones(len(columns), dtype=np.float32), columns, offsets), shape=(len(windows), width))
     matrix.sum_duplicates()
     return matrix
+
+
+def dense(counts: sparse.csr_array, table: sparse.csr_array) -> npt.NDArray[np.float32]:
+    """The product of two sparse tables as an array."""
+    product: sparse.csr_array = counts @ table  # pyright: ignore[reportAssignmentType]
+    return product.toarray()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+FIGURE = re.compile(r"\d")
 CLAUSE = re.compile(r"[.;!?\n]+(?:\s|$)")
 BREAK = re.compile(r"[,;:.!?()\[\]|/&+\n–—]|\s-\s|[%$€£¥\d]+\S*")
 
@@ -26,6 +29,17 @@ FUNCTION_WORDS = frozenset(
     )
 )
 
+UNITS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        oz lb lbs g kg mg ml cl l gal gallon gallons qt pt fl ct count pack packs pk piece pieces inch inches in ft sq cm
+        mm m km h hr hrs min mins s loads uses sheets size sizes sized percent w v mah gb tb mb
+        """,
+    )
+)
+"""What a figure counts; no more the name of a thing than the figure is."""
+
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
@@ -42,13 +56,32 @@ def stem(word: str) -> str:
 
 def content_words(text: str) -> tuple[str, ...]:
     """The stems of the words that name something, in the order of the text; numbers and function words left out."""
-    return tuple(stem(word) for word in WORD.findall(text) if word.lower() not in FUNCTION_WORDS)
+    words = (word.lower() for word in WORD.findall(text))
+    return tuple(stem(word) for word in words if word not in FUNCTION_WORDS and word not in UNITS)
 
 
-def clauses(title: str, description: str) -> list[tuple[str, ...]]:
-    """The units in which a phrase must be found whole: the title, and each sentence of the description."""
-    parts = [title, *CLAUSE.split(description)]
-    return [words for part in parts if (words := content_words(part))]
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One unit of a text in which a phrase must be found whole.
+
+    Args:
+        words: stems of its naming words.
+        heads: of those, the ones that end a run of naming words: what is meant, not what describes it ("corn chips"
+            are chips).
+    """
+
+    words: frozenset[str]
+    heads: frozenset[str]
+
+
+def clauses(title: str, description: str) -> list[Clause]:
+    """The clauses of an item's text: the title, and each sentence of the description."""
+    found: list[Clause] = []
+    for part in [title, *CLAUSE.split(description)]:
+        runs = list(_runs(part))
+        if runs:
+            found.append(Clause(frozenset(word for run in runs for word in run), frozenset(run[-1] for run in runs)))
+    return found
 
 
 @lru_cache(maxsize=200_000)
@@ -57,14 +90,16 @@ def phrases(point: str) -> tuple[tuple[str, ...], ...]:
 
     "often bought with strawberries" has one, ("strawberry",); "20% off selected gear" has ("gear",).
     """
-    found: list[tuple[str, ...]] = []
-    for part in BREAK.split(point):
+    return tuple(dict.fromkeys(_runs(point)))
+
+
+def _runs(text: str) -> Iterator[tuple[str, ...]]:
+    for part in BREAK.split(text):
         run: list[str] = []
-        for word in [*WORD.findall(part or ""), "and"]:
-            if word.lower() in FUNCTION_WORDS:
-                if run and tuple(run) not in found:
-                    found.append(tuple(run))
+        for word in [*WORD.findall(part), "and"]:
+            if word.lower() in FUNCTION_WORDS or word.lower() in UNITS:
+                if run:
+                    yield tuple(run)
                 run = []
             else:
                 run.append(stem(word))
-    return tuple(found)

@@ -16,11 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from data_synthesis.evidence import count_items
-from data_synthesis.language import FUNCTION_WORDS, WORD
+from data_synthesis.language import FUNCTION_WORDS, UNITS, WORD
 
 LONG_TERM, SHORT_TERM = 5, 3
 RECENT_SHARE = 0.2
-MOST_WORDS = 4
+MOST_WORDS = 5
+COMMON = 0.1
+"""A word that more than this share of all titles hold (a house brand) neither begins nor ends a phrase."""
 RECURS = 3
 """A phrase names a kind of item when at least this many different items' titles hold it."""
 
@@ -94,26 +96,29 @@ def find_interests(items: pd.DataFrame, events_by_item: npt.NDArray[np.int64]) -
         events_by_item: [I] how often each item was acted on.
     """
     titles = [str(title) for title in items["title"]]
-    holders = Counter(phrase for title in titles for phrase in set(_candidates(title)))
-    names = {title: _name(title, holders) for title in set(titles)}
+    shown = {title: {word.lower() for word in WORD.findall(title)} for title in set(titles)}
+    holding = Counter(word for title in titles for word in shown[title])
+    common = frozenset(word for word, count in holding.items() if count > COMMON * len(titles)) | FUNCTION_WORDS | UNITS
+    holders = Counter(phrase for title in titles for phrase in set(_candidates(title, common)))
+    names = {title: _name(title, common, holders) for title in shown}
     codes, phrases = pd.factorize(pd.Series([names[title] for title in titles], dtype=object))
     events = np.bincount(codes, weights=events_by_item, minlength=len(phrases))
     share = np.maximum(events, 1.0) / max(float(events.sum()), 1.0)
     return Interests(tuple(str(p) for p in phrases), codes.astype(np.int64), -np.log(share).astype(np.float32))
 
 
-def _candidates(title: str) -> Iterator[str]:
+def _candidates(title: str, common: frozenset[str]) -> Iterator[str]:
     for part in _PART.split(title):
         words = WORD.findall(part)
         for length in range(1, min(MOST_WORDS, len(words)) + 1):
             for start in range(len(words) - length + 1):
                 run = words[start : start + length]
-                if run[0].lower() not in FUNCTION_WORDS and run[-1].lower() not in FUNCTION_WORDS:
+                if run[0].lower() not in common and run[-1].lower() not in common:
                     yield " ".join(run).lower()
 
 
-def _name(title: str, holders: Counter[str]) -> str:
-    recurring = [phrase for phrase in _candidates(title) if holders[phrase] >= RECURS]
+def _name(title: str, common: frozenset[str], holders: Counter[str]) -> str:
+    recurring = [phrase for phrase in _candidates(title, common) if holders[phrase] >= RECURS]
     if not recurring:
         return " ".join(WORD.findall(title)[:MOST_WORDS]).lower() or title[:40]
     # the longest, and of equally long ones the rarer: it says more

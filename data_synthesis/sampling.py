@@ -14,14 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from creator.core.data import Histories
-from creator.core.records import Ad
 from data_synthesis.evidence import Evidence
 
 DECISIONS = ("window", "ad", "lead", "events", "score", "second", "second_events", "second_score")
 """The columns of a decision: rows of the windows, ads and points, with what each point's evidence amounts to."""
 
-BLOCK = 2_048
-"""Windows measured at once: bounds the memory of a dense [BLOCK, P] table."""
+BLOCK_CELLS = 2**22
+"""Windows times points measured at once: bounds memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +103,33 @@ def live_windows(histories: Histories, at: float, length: int, least: int) -> It
             yield Window(user, at, items)
 
 
-def decide_leads(evidence: Evidence, windows: Sequence[Window], ads: Sequence[Ad], rule: Decision) -> Candidates:
+def decide_leads(
+    evidence: Evidence, windows: Sequence[Window], leads: Sequence[Sequence[str]], rule: Decision
+) -> Candidates:
     """For every window and ad, the selling point with clearly the most evidence.
 
     Args:
         evidence: measures points.
         windows: the histories.
-        ads: the ads to write for.
+        leads: the selling points that each ad's titles may lead with.
         rule: what clear means.
     """
     column_of = {point: column for column, point in enumerate(evidence.points)}
-    columns = [np.asarray([column_of[p] for p in dict.fromkeys(ad.selling_points)], dtype=np.int64) for ad in ads]
+    columns = [np.asarray([column_of[p] for p in dict.fromkeys(points)], dtype=np.int64) for points in leads]
+    size = max(1, BLOCK_CELLS // max(1, len(evidence.points)))
     dropped = {
-        "the ad has no selling points": 0,
+        "the ad has no selling point to lead with": 0,
         "no evidence in the history": 0,
         "evidence too thin": 0,
         "no clear lead": 0,
     }
     pieces: list[pd.DataFrame] = []
-    for start in range(0, len(windows), BLOCK):
-        block = windows[start : start + BLOCK]
+    for start in range(0, len(windows), size):
+        block = windows[start : start + size]
         scores, counts = evidence.measure([window.items for window in block])
         for ad, points in enumerate(columns):
             if len(points) == 0:
-                dropped["the ad has no selling points"] += len(block)
+                dropped["the ad has no selling point to lead with"] += len(block)
                 continue
             decided = _decide(scores[:, points], counts[:, points], points, rule, dropped)
             decided["window"] += start

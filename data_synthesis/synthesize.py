@@ -19,6 +19,7 @@ from creator.core.records import Ad, UserId
 from data_synthesis.commands import SynthesizeOptions
 from data_synthesis.evidence import Evidence, build_evidence
 from data_synthesis.profile import Interests, find_interests
+from data_synthesis.rewrite import leading_points
 from data_synthesis.sampling import (
     DECISIONS,
     Candidates,
@@ -104,6 +105,7 @@ def plan(data: Data, options: SynthesizeOptions) -> dict[str, _Plan]:
         if unseen or not held[w.user]
     ]
     heldout = [w for w in live_windows(histories, data.live_at, options.history, options.min_history) if held[w.user]]
+    may_lead = {ad.ad_id: leading_points(ad) for ad in train_ads + heldout_ads}
     rule = Decision(options.min_events, options.margin)
     made: dict[str, _Plan] = {}
     for split, windows, offered, limit in (
@@ -111,7 +113,7 @@ def plan(data: Data, options: SynthesizeOptions) -> dict[str, _Plan]:
         ("heldout", heldout, heldout_ads, options.heldout),
     ):
         say(f"weighing {len(windows):,} histories against {len(offered):,} ads ({split})")
-        candidates = decide_leads(evidence, windows, offered, rule)
+        candidates = decide_leads(evidence, windows, [may_lead[ad.ad_id] for ad in offered], rule)
         chosen = balance(candidates.frame, limit, options.ads_per_window, options.seed)
         tasks = _tasks(chosen, split, windows, offered, histories.user_ids, evidence, interests)
         made[split] = _Plan(tasks, len(windows), _left(candidates, chosen))
