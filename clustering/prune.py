@@ -22,8 +22,8 @@ from creator.core.errors import UsageError
 
 Doubles = npt.NDArray[np.float64]
 
-SLACK = 1e-9
-"""Relative; a share that differs from P by rounding alone counts as reached."""
+SLACK = 1e-6
+"""Relative; a share that misses P by the rounding of float32 probabilities alone counts as reached."""
 
 
 @dataclass(frozen=True, slots=True)
