@@ -1,0 +1,119 @@
+"""What surrounds every request: the body limit, security headers, metrics and the request log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from datetime import UTC, datetime
+
+from fastapi import HTTPException
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.metrics import Metrics
+
+LOG = logging.getLogger("serving.requests")
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Edge:
+    """The outermost layer of the app. The log has routes, statuses and times; no ids, no query, no address.
+
+    Args:
+        app: what it surrounds.
+        metrics: where requests are counted.
+        max_body_bytes: the largest body; a longer one is answered 413.
+        log_requests: whether a line is written for each request.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, log_requests: bool) -> None:
+        self._app, self._metrics, self._limit, self._log = app, metrics, max_body_bytes, log_requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (or pass on the start and end of the app)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, self._limited(scope, receive), sending)
+        finally:
+            self._note(scope, status, time.perf_counter() - started)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        if scope["method"] in ("GET", "HEAD"):
+            return receive
+        taken, limit = 0, self._limit
+        too_large = HTTPException(413, f"The body is larger than {limit:,} bytes")
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+
+        async def receiving() -> Message:
+            nonlocal taken
+            if declared.isdigit() and int(declared[:20]) > limit:
+                raise too_large
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise too_large
+            return message
+
+        return receiving
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        if self._log or status >= 500:
+            facts = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 2)}
+            LOG.log(logging.ERROR if status >= 500 else logging.INFO, "request", extra={"facts": facts})
+
+
+class JsonLines(logging.Formatter):
+    """Log records as one JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's time, level, logger, message and facts."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            # the kind and the place; a message may quote what a caller sent
+            kind, _, trace = record.exc_info
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+            line["exception"] = f"{kind.__name__ if kind else ''} at {place}"
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stderr() -> None:
+    """Send the service's and the server's logs to stderr as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    for name in ("serving", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO if name == "serving" else logging.WARNING)

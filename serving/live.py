@@ -1,0 +1,103 @@
+"""The live release: looks for a new one every so often, and swaps the tables in one assignment."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from creator.core.errors import HllmCreatorError, StoreError
+from serving.lookup import AdTitles, PairTitle, Tables, Users
+from serving.rows import current_release, read_assignments, read_originals, read_titles
+from serving.store import Store
+
+LOG = logging.getLogger("serving.live")
+MISSES = 2  # looks in a row that must fail before the store counts as down: one may be a database's restart
+
+
+class Live:
+    """The tables that look-ups read, kept current by a thread.
+
+    A request reads `tables` once and works with that: no batch mixes two releases.
+
+    Args:
+        store: where releases are.
+        originals: ads known beforehand, ad_id -> original title.
+        refresh_s: seconds between looks.
+    """
+
+    def __init__(self, store: Store, originals: Mapping[str, str] | None = None, *, refresh_s: float = 1.0) -> None:
+        self.store = store
+        self.tables = Tables({ad_id: AdTitles(title) for ad_id, title in (originals or {}).items()})
+        self._before = dict(self.tables.ads)
+        self._refresh_s = refresh_s
+        self._up: bool | None = None
+        self._missed = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="release-watch", daemon=True)
+
+    def start(self) -> None:
+        """Look once, then keep looking in the background."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the background thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    @property
+    def store_up(self) -> bool:
+        """Whether the store answered when it was last asked, one miss forgiven."""
+        return self._up is True
+
+    def look(self) -> None:
+        """Take up the live release if it is another one. A store that fails leaves the tables as they are."""
+        try:
+            self._take_up()
+        except HllmCreatorError as error:
+            self._missed += 1
+            if self._up is not False and (self._up is None or self._missed >= MISSES):
+                self._up = False
+                LOG.warning("store down", extra={"facts": {"store": self.store.shown, "error": str(error)}})
+            return
+        self._missed = 0
+        if self._up is not True:
+            self._up = True
+            LOG.info("store up", extra={"facts": {"store": self.store.shown}})
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._refresh_s):
+            try:
+                self.look()
+            except Exception:  # the thread must outlive anything one look may meet
+                LOG.exception("looking for a new release failed")
+
+    def _take_up(self) -> None:
+        held = self.tables.release
+        with self.store.reading() as connection:
+            found = current_release(connection)
+            if found is None:
+                if held is not None:
+                    self.tables = self.tables.originals_only()
+                return
+            if held is not None and (found.release, found.digest) == (held.release, held.digest):
+                return
+            titles: dict[str, dict[int, PairTitle]] = {}
+            for chunk in read_titles(connection, found.release):
+                for row in chunk:
+                    titles.setdefault(row.ad_id, {})[row.cluster_id] = PairTitle(row.title_id, row.title)
+            originals = read_originals(connection, found.release)
+            same = held is not None and held.clusters_digest == found.clusters_digest
+            users = self.tables.users if same else Users.of(read_assignments(connection, found.clustering_id))
+        count = sum(map(len, titles.values()))
+        if (count, len(users)) != (found.counts["titles"], found.counts["users"]):
+            raise StoreError(
+                f"release {found.release} in {self.store.shown} is not whole",
+                got=f"{count} titles, {len(users)} users",
+                expected=f"{found.counts['titles']} titles, {found.counts['users']} users",
+            )
+        ads = {ad_id: AdTitles(title, titles.get(ad_id, {})) for ad_id, title in originals.items()}
+        self.tables = Tables(self._before | ads, users, found)
+        LOG.info("release taken up", extra={"facts": {"release": found.release, "titles": count, "users": len(users)}})

@@ -1,0 +1,1 @@
+"""The store's migrations, one file a step, applied by `Store.prepare`."""

@@ -1,0 +1,111 @@
+"""Errors as RFC 9457 problem documents. They name fields and rules, never what a caller sent."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from creator.core.errors import HllmCreatorError
+
+MEDIA_TYPE = "application/problem+json"
+LOG = logging.getLogger("serving.problems")
+
+
+class FieldFault(BaseModel):
+    """One thing wrong with a request."""
+
+    field: str = Field(description="where, as a dotted path", examples=["query.ad_id"])
+    detail: str = Field(examples=["Field required"])
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str = Field(examples=["urn:hllm-creator:problem:unknown-ad"])
+    title: str = Field(examples=["unknown ad"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["The live release has no ad of this id."])
+    errors: list[FieldFault] | None = Field(None, description="with 422: each fault")
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a failure
+    """A request that is answered with a problem document.
+
+    Args:
+        status: the HTTP status.
+        name: the problem's short name, which its `type` ends with.
+        detail: one sentence for the caller.
+        headers: further response headers.
+    """
+
+    def __init__(self, status: int, name: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status, self.name, self.detail, self.headers = status, name, detail, headers
+        super().__init__(detail)
+
+
+def problem(
+    status: int,
+    name: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document as a response."""
+    body: dict[str, object] = {
+        "type": f"urn:hllm-creator:problem:{name}",
+        "title": name.replace("-", " "),
+        "status": status,
+        "detail": detail,
+    }
+    if errors is not None:
+        body["errors"] = list(errors)
+    return Response(json.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """The OpenAPI `responses` of these problem statuses."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return problem(error.status, error.name, error.detail, headers=error.headers)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        faults = [{"field": ".".join(map(str, e["loc"])), "detail": str(e["msg"])} for e in error.errors()]
+        return problem(422, "invalid-request", f"{len(faults)} faults in the request.", errors=faults)
+
+    async def http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        phrase = HTTPStatus(error.status_code).phrase
+        name = phrase.lower().replace(" ", "-")
+        return problem(error.status_code, name, f"{error.detail or phrase}.".replace("..", "."), headers=error.headers)
+
+    async def ours(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HllmCreatorError)
+        LOG.warning("store refused", extra={"facts": {"error": str(error)}})
+        detail = "The store cannot be reached now; nothing was kept. Send the same request again."
+        return problem(503, "store-unavailable", detail, headers={"Retry-After": "1"})
+
+    async def unforeseen(_: Request, error: Exception) -> Response:
+        return problem(500, "internal-error", "The service failed; the fault is in its log.")
+
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(HllmCreatorError, ours)
+    app.add_exception_handler(Exception, unforeseen)

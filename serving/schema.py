@@ -1,0 +1,102 @@
+"""The store's tables. Rows of a release never change once its transaction has committed.
+
+A clustering's assignment is kept once and shared by every release made from it: a new release with the same
+clusters costs its titles only, not another two million rows. What is live is the newest row of `switches`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+SCHEMA_REVISION = "0001"
+"""The newest migration: what a store must be at before it is read or written."""
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+CLUSTERINGS = Table(
+    "clusterings",
+    METADATA,
+    Column("clustering_id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("users", Integer, nullable=False),
+)
+
+RELEASES = Table(
+    "releases",
+    METADATA,
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, unique=True),  # identity of the three inputs together
+    Column("created_at", Float, nullable=False),  # epoch seconds
+    Column("status", String(16), nullable=False),  # "published", or "withdrawn" once rolled back
+    Column("clustering_id", ForeignKey(CLUSTERINGS.c.clustering_id), nullable=False),
+    Column("titles_digest", String(64), nullable=False),
+    Column("clusters_digest", String(64), nullable=False),
+    Column("data_digest", String(64), nullable=False),
+    Column("counts", Text, nullable=False),  # JSON object, name -> count
+)
+
+SWITCHES = Table(
+    "switches",
+    METADATA,
+    Column("switch_id", Integer, primary_key=True),
+    Column("release", ForeignKey(RELEASES.c.release), nullable=False),
+    Column("switched_at", Float, nullable=False),  # epoch seconds
+    Column("kind", String(16), nullable=False),  # "publish" or "rollback"
+)
+
+ADS = Table(
+    "ads",
+    METADATA,
+    Column("release", ForeignKey(RELEASES.c.release), primary_key=True),
+    Column("ad_id", Text, primary_key=True),
+    Column("title", Text, nullable=False),  # the original
+    sqlite_with_rowid=False,
+)
+
+TITLES = Table(
+    "titles",
+    METADATA,
+    Column("release", ForeignKey(RELEASES.c.release), primary_key=True),
+    Column("title_id", Text, primary_key=True),
+    Column("cluster_id", Integer, nullable=False),
+    Column("ad_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("findings", Text, nullable=False),  # JSON list, from the check made at publication
+    Column("provenance", Text, nullable=False),  # JSON object, as the generation wrote it
+    UniqueConstraint("release", "ad_id", "cluster_id"),
+    sqlite_with_rowid=False,
+)
+
+ASSIGNMENTS = Table(
+    "assignments",
+    METADATA,
+    Column("clustering_id", ForeignKey(CLUSTERINGS.c.clustering_id), primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("cluster_id", Integer, nullable=False),  # negative: in no cluster, sees the originals
+    sqlite_with_rowid=False,
+)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("event_id", Text, primary_key=True),
+    Column("kind", String(16), nullable=False),  # "exposure" or "click"
+    Column("user_id", Text, nullable=False),
+    Column("ad_id", Text, nullable=False),
+    Column("title_id", Text),  # null: the original was shown
+    Column("timestamp", Float, nullable=False),  # epoch seconds, by the sender's clock
+    Column("release", Integer),
+    Column("experiment", Text),
+    Column("variation", Text),
+    Column("received_at", Float, nullable=False),  # epoch seconds, by the service's clock
+    Index("ix_events_timestamp", "timestamp"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,188 @@
+"""The bodies that go over the wire."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+from serving.lookup import Answer, Reason
+from serving.rows import Event
+from serving.settings import MAX_BATCH, MAX_ID_CHARACTERS
+
+LAST_MOMENT_S = 4_102_444_800.0  # the year 2100: beyond it a timestamp is in milliseconds by mistake
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=r"^[^\x00]*$")]
+Moment = Annotated[float, Field(ge=0, le=LAST_MOMENT_S, allow_inf_nan=False)]
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected ISO 8601 text")  # noqa: TRY004 - what pydantic reports as a fault
+    return value
+
+
+def _in_range(moment: datetime) -> datetime:
+    if not 0 <= _utc(moment).timestamp() <= LAST_MOMENT_S:
+        raise ValueError("expected a moment between 1970 and 2100")
+    return moment
+
+
+IsoMoment = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_in_range)]
+
+ANSWER_EXAMPLE: JsonValue = {
+    "title": "Trail shoes and more: 20% off selected gear",
+    "title_id": "t-00017",
+    "source": "cluster",
+    "cluster_id": 3,
+    "release": 12,
+    "experiment": None,
+    "variation": None,
+    "reason": None,
+}
+EVENT_EXAMPLE: JsonValue = {
+    "event_id": "5f0c6e1e-9f0a-4a55-8a44-0c2f3c9d8c11",
+    "kind": "exposure",
+    "user_id": "u017",
+    "ad_id": "a03",
+    "title_id": "t-00017",
+    "timestamp": "2026-01-31T12:00:00Z",
+    "release": 12,
+}
+
+
+class TitleAnswer(BaseModel):
+    """Which title a user sees of an ad."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER_EXAMPLE]})
+
+    title: str
+    title_id: str | None = Field(description="null when it is the original")
+    source: Literal["cluster", "original"]
+    cluster_id: int | None = Field(description="the user's cluster, where it is known")
+    release: int | None = Field(description="the release that answered")
+    experiment: str | None
+    variation: str | None
+    reason: Reason | None = Field(description="why it is the original; null otherwise")
+
+
+class BatchEntry(BaseModel):
+    """As TitleAnswer; for an unknown ad all is null but `reason`."""
+
+    title: str | None
+    title_id: str | None
+    source: Literal["cluster", "original"] | None
+    cluster_id: int | None
+    release: int | None
+    experiment: str | None
+    variation: str | None
+    reason: Reason | Literal["unknown_ad"] | None
+
+
+class Pair(BaseModel):
+    """A user and an ad."""
+
+    user_id: Id
+    ad_id: Id
+
+
+class Pairs(BaseModel):
+    """What `POST /v1/titles` takes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"pairs": [{"user_id": "u017", "ad_id": "a03"}]}]})
+
+    pairs: Annotated[list[Pair], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Batch(BaseModel):
+    """What `POST /v1/titles` answers: one entry a pair, in the same order, all of one release."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"titles": [ANSWER_EXAMPLE]}]})
+
+    titles: list[BatchEntry]
+
+
+class SentEvent(BaseModel):
+    """An exposure or a click. Send what the look-up answered along with it."""
+
+    event_id: Id
+    kind: Literal["exposure", "click"]
+    user_id: Id
+    ad_id: Id
+    title_id: Id | None = Field(None, description="the title that was shown; null for the original")
+    timestamp: Moment | IsoMoment | None = Field(
+        None, description="epoch seconds or ISO 8601 (UTC unless it says otherwise); left out, the time of arrival"
+    )
+    release: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    experiment: Id | None = None
+    variation: Id | None = None
+
+    def as_record(self) -> Event:
+        """The event as it is kept."""
+        return Event(
+            self.event_id,
+            self.kind,
+            self.user_id,
+            self.ad_id,
+            self.title_id,
+            _seconds(self.timestamp),
+            self.release,
+            self.experiment,
+            self.variation,
+        )
+
+
+def _seconds(moment: float | datetime | None) -> float:
+    if moment is None:
+        return time.time()
+    if isinstance(moment, datetime):
+        return _utc(moment).timestamp()
+    return moment
+
+
+class SentEvents(BaseModel):
+    """What `POST /v1/events` takes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"events": [EVENT_EXAMPLE]}]})
+
+    events: Annotated[list[SentEvent], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Kept(BaseModel):
+    """What `POST /v1/events` answers once the events are on disk."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"accepted": 1, "duplicates": 0}]})
+
+    accepted: int = Field(description="events that were new")
+    duplicates: int = Field(description="events whose event_id had been sent before")
+
+
+class Health(BaseModel):
+    """The state of the service."""
+
+    status: Literal["ok", "ready", "degraded"]
+    release: int | None = None
+    store: Literal["up", "down"] | None = None
+
+
+def answer_body(answer: Answer | None) -> dict[str, object]:
+    """An answer as it goes over the wire; None stands for an unknown ad in a batch."""
+    if answer is None:
+        names = ("title", "title_id", "source", "cluster_id", "release", "experiment", "variation")
+        return {**dict.fromkeys(names), "reason": "unknown_ad"}
+    return {
+        "title": answer.title,
+        "title_id": answer.title_id,
+        "source": "cluster" if answer.reason is None else "original",
+        "cluster_id": answer.cluster_id,
+        "release": answer.release,
+        "experiment": None,
+        "variation": None,
+        "reason": answer.reason,
+    }
