@@ -43,7 +43,7 @@ if [ ! -x .venv/bin/python ] || [ -e "$unfinished" ]; then
     "$python" -m venv .venv
 fi
 rm -f "$stamp"
-pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet --no-input)
+pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input -qq install)
 
 if [ "$stack" = gpu ]; then
     echo "setup: installing the GPU stack"

@@ -53,8 +53,11 @@ def run(options: RunOptions) -> dict[str, object]:
     """Bring every stage of a run up to date and show what it made."""
     if options.out.exists() and not options.out.is_dir():
         raise UsageError([f"--out {options.out}: a file is there, expected a folder or nothing"])
+    from creator.pipeline import closing  # reads tables: too heavy for --help
+
     jobs = plan(read_settings(options.config, options.set), options.out, commands())
     outcomes = execute(jobs, options.out)
+    closing.show(options.out)
     return {
         "run": str(options.out),
         "stages_ran": [name for name, outcome in outcomes.items() if outcome.ran],
