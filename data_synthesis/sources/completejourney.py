@@ -20,6 +20,7 @@ from data_synthesis.sources.completejourney_ads import describe_ads
 from data_synthesis.sources.completejourney_words import (
     BRANDLESS,
     category_phrase,
+    section_phrase,
     size_phrase,
     type_phrase,
 )
@@ -79,13 +80,14 @@ def read(paths: dict[str, Path]) -> Tabled:
 
 
 def describe_products(products: pd.DataFrame) -> pd.DataFrame:
-    """The products with readable columns: `kind` (type phrase), `aisle` (category phrase), `size`, `store_brand`,
+    """The products with readable columns: `kind` (type phrase), `aisle` (category phrase), `section`, `size`, `store_brand`,
     `branded` (whether the brand column says anything) and `title`.
     """
     text = products[["product_category", "product_type", "department", "package_size"]].fillna("")
     rows = list(zip(text["product_category"], text["product_type"], text["department"], strict=True))
     described = products.assign(
         kind=[type_phrase(*row) for row in rows], aisle=[category_phrase(c, d) for c, _, d in rows],
+        section=[section_phrase(c, d) for c, _, d in rows],
         size=[size_phrase(size) for size in text["package_size"]], store_brand=products["brand"] == "Private",
         branded=~products["department"].isin(BRANDLESS))
     described["title"] = [

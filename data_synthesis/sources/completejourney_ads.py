@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,27 @@ from data_synthesis.sources.completejourney_history import Companion, Figures, P
 
 MOST_POINTS = 8
 MOST_TITLE_WORDS = 9
+FEW_KINDS = 5
+"""Up to so many product types, companions, prices and sizes say something about the offer as a whole."""
+MOST_COMPANIONS, ENOUGH_COMPANIONS = 4, 3
 MIN_BUYERS = 30
 MIN_LINES = 20
 NOT_COMPANIONS = frozenset({"regular unleaded gasoline", "unleaded gasoline", "miscellaneous items"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A companion with its words.
+
+    Args:
+        kind: its type phrase.
+        figures: the counts.
+        of: "the offer's products", or "its product types" where the products alone were bought too rarely to tell.
+    """
+
+    kind: str
+    figures: Companion
+    of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +44,34 @@ class Offer:
 
     Args:
         kinds: product types covered, the most bought first.
-        aisles: categories covered, the one with most products first.
+        aisles: categories covered with their share of the products, the largest first.
+        sections: parts of the store likewise.
         brand: "store brand", "name brand", or "" when mixed or meaningless.
         sizes: package sizes, the commonest first.
         products: how many products it covers.
         figures: prices, discounts and buyers.
-        companions: what goes into the same basket, by type phrase.
+        companions: what goes into the same basket.
         since: first day of the register.
         starts: first day of the campaign.
         ends: its last day.
     """
 
     kinds: tuple[str, ...]
-    aisles: tuple[str, ...]
+    aisles: Mapping[str, float]
+    sections: Mapping[str, float]
     brand: str
     sizes: tuple[str, ...]
     products: int
     figures: Figures
-    companions: tuple[tuple[str, Companion], ...]
+    companions: tuple[Bought, ...]
     since: str
     starts: str
     ends: str
 
     @property
-    def narrow(self) -> bool:
-        """Whether it covers few enough types that one price speaks for it."""
-        return len(self.kinds) <= 2
-
-    @property
     def price(self) -> str:
         """Typical price ("$2.49"), or "" when it is not known or stands for too many types."""
-        known = self.figures.price is not None and self.figures.priced >= MIN_LINES and len(self.kinds) <= 5
+        known = self.figures.price is not None and self.figures.priced >= MIN_LINES and len(self.kinds) <= FEW_KINDS
         return f"${self.figures.price:.2f}" if known else ""
 
     @property
@@ -81,52 +96,65 @@ def describe_ads(products: pd.DataFrame, transactions: pd.DataFrame, coupons: pd
         campaigns: campaign_id, start_date, end_date.
     """
     products = products.reset_index(drop=True)
-    kinds, names = pd.factorize(products["kind"])
-    register = Register(transactions, products["product_id"], kinds.astype(np.int64))
+    register = Register(transactions, products)
     since = f"{transactions['transaction_timestamp'].min():%Y-%m-%d}"
     rows = pd.Index(products["product_id"]).get_indexer(pd.Index(coupons["product_id"]))
     covered = {key: np.sort(group.to_numpy()) for key, group in
                pd.Series(rows).groupby([coupons["campaign_id"].to_numpy(), coupons["coupon_upc"].to_numpy()])}
     dates = campaigns.set_index("campaign_id")
-    aisle_of = dict(zip(products["kind"], products["aisle"], strict=True))
     made: list[dict[str, object]] = []
     pasts = {campaign: register.until(dates.loc[campaign, "start_date"]) for campaign in {c for c, _ in covered}}
     for (campaign, coupon), chosen in track(covered.items(), "describing coupons", "ads", len(covered)):
         starts, ends = dates.loc[campaign, "start_date"], dates.loc[campaign, "end_date"]
-        offer = _offer(products.iloc[chosen], chosen, pasts[campaign], list(names), aisle_of, since,
-                       (f"{starts:%Y-%m-%d}", f"{ends:%Y-%m-%d}"))
+        offer = _offer(products, chosen, pasts[campaign], since, (f"{starts:%Y-%m-%d}", f"{ends:%Y-%m-%d}"))
         made.append({
             "ad_id": f"{campaign}-{coupon}", "title": offer_title(offer), "description": offer_description(offer),
             "selling_points": offer_points(offer), "attributes": list(offer_attributes(offer).items()),
-            "category": offer.aisles[0], "item_id": None, "item_ids": products["product_id"].iloc[chosen].astype(str).tolist(),
-            "locale": "en", "starts_at": starts.tz_localize("UTC").timestamp(), "campaign": str(campaign),
+            "category": next(iter(offer.aisles)), "item_id": None,
+            "item_ids": products["product_id"].iloc[chosen].astype(str).tolist(), "locale": "en",
+            "starts_at": starts.tz_localize("UTC").timestamp(), "campaign": str(campaign),
             "facts": json.dumps(offer_facts(offer)),
         })
     return pd.DataFrame(made)
 
 
-def _offer(covered: pd.DataFrame, rows: Rows, past: Past, names: list[str], aisle_of: dict[str, str], since: str,
-           dates: tuple[str, str]) -> Offer:
+def _offer(products: pd.DataFrame, rows: Rows, past: Past, since: str, dates: tuple[str, str]) -> Offer:
+    covered = products.iloc[rows]
     figures = past.figures(rows)
     bought = pd.Series(figures.bought, index=covered["kind"].to_numpy()).groupby(level=0).sum()
     count = Counter(covered["kind"])
     kinds = sorted(count, key=lambda kind: (-int(bought[kind]), -count[kind], kind))
-    aisles = tuple(aisle for aisle, _ in Counter(covered["aisle"]).most_common())
     brand = ""
     if covered["store_brand"].all():
         brand = "store brand"
     elif covered["branded"].all() and not covered["store_brand"].any():
         brand = "name brand"
     sizes = tuple(size for size, _ in Counter(covered["size"]).most_common() if size)
-    companions: list[tuple[str, Companion]] = []
+    aisles, sections = _shares(covered["aisle"]), _shares(covered["section"])
+    companions = _companions(products, rows, past, set(kinds), set(aisles)) if len(kinds) <= FEW_KINDS else ()
+    return Offer(tuple(kinds), aisles, sections, brand, sizes, len(covered), figures, companions, since, *dates)
+
+
+def _shares(column: pd.Series) -> dict[str, float]:
+    return {str(name): count / len(column) for name, count in Counter(column).most_common()}
+
+
+def _companions(products: pd.DataFrame, rows: Rows, past: Past, kinds: set[str], aisles: set[str]) -> tuple[Bought, ...]:
+    """At most one from each other category, first by the offer's own baskets, then by those of its product types."""
+    found: list[Bought] = []
     seen = set(aisles)
-    for companion in past.companions(rows) if len(kinds) <= 5 else ():
-        kind = names[companion.kind]
-        if kind in count or kind in NOT_COMPANIONS or aisle_of[kind] in seen:
-            continue
-        seen.add(aisle_of[kind])
-        companions.append((kind, companion))
-    return Offer(tuple(kinds), aisles, brand, sizes, len(covered), figures, tuple(companions[:4]), since, *dates)
+    same_kinds = np.flatnonzero(products["kind"].isin(kinds).to_numpy())
+    names, aisle_of = past.register.kind_names, past.register.aisle_of
+    for chosen, of in ((rows, "the offer's products"), (same_kinds, "its product types")):
+        for companion in past.companions(chosen):
+            kind = names[companion.kind]
+            aisle = aisle_of[kind]
+            if len(found) < MOST_COMPANIONS and kind not in kinds | NOT_COMPANIONS and aisle not in seen:
+                seen.add(aisle)
+                found.append(Bought(kind, companion, of))
+        if len(found) >= ENOUGH_COMPANIONS:
+            break
+    return tuple(found)
 
 
 def offer_title(offer: Offer) -> str:
@@ -138,16 +166,29 @@ def offer_title(offer: Offer) -> str:
             title += f", {offer.sizes[0]}"
         if len(title.split()) <= MOST_TITLE_WORDS:
             return title
-    aisles = offer.aisles
-    label = listed(aisles) if len(aisles) <= 2 else f"{aisles[0]}, {aisles[1]} and more"
-    return f"Coupon on {offer.products:,} kinds of {brand}{label}"
+    return f"Coupon on {offer.products:,} kinds of {brand}{_range_name(offer)}"
+
+
+def _range_name(offer: Offer) -> str:
+    """What an offer over several types is about: its category, its largest ones, or its parts of the store."""
+    aisles = list(offer.aisles)
+    if len(aisles) == 1 or (len(f"{aisles[0]} {aisles[1]}".split()) <= 4 and len(aisles) == 2):
+        return listed(aisles)
+    if offer.aisles[aisles[0]] >= 0.5:
+        return f"{aisles[0]} and more"
+    if len(aisles) <= 6:
+        return f"{aisles[0]}, {aisles[1]} and more"
+    sections = list(offer.sections)
+    if offer.sections[sections[0]] >= 0.8:
+        return sections[0] if len(sections) == 1 else f"{sections[0]} and more"
+    return f"{sections[0]}, {sections[1]} and more"
 
 
 def offer_points(offer: Offer) -> list[str]:
     """Short phrases, each true, each of interest to some shoppers and not to others."""
-    few = len(offer.kinds) <= 5
-    points = list(offer.kinds[: 5 if few else MOST_POINTS])
-    company = [f"often bought with {kind}" for kind, _ in offer.companions]
+    few = len(offer.kinds) <= FEW_KINDS
+    points = list(offer.kinds[:MOST_POINTS])
+    company = [f"often bought with {bought.kind}" for bought in offer.companions]
     rest = company[:3]
     rest += [offer.brand] if offer.brand else []
     rest += [f"typical price {offer.price}"] if offer.price else []
@@ -184,7 +225,7 @@ def offer_description(offer: Offer) -> str:
     if offer.rebought_percent:
         said.append(f"{offer.rebought_percent}% of past buyers bought again.")
     if offer.companions:
-        said.append(f"Often bought with {listed([kind for kind, _ in offer.companions])}.")
+        said.append(f"Often bought with {listed([bought.kind for bought in offer.companions])}.")
     said.append(f"The campaign runs from {offer.starts} to {offer.ends}.")
     return " ".join(said)
 
@@ -219,8 +260,9 @@ def offer_facts(offer: Offer) -> list[dict[str, object]]:
     if offer.rebought_percent:
         found.append({"fact": "bought_again", "value": f"{offer.rebought_percent}%", "numerator": figures.rebuyers,
                       "denominator": figures.buyers, **period})
-    found += [{"fact": "often_bought_with", "value": kind, "lift": round(company.lift, 2), "numerator": company.together,
-               "denominator": company.baskets, **period} for kind, company in offer.companions]
+    found += [{"fact": "often_bought_with", "value": bought.kind, "of": bought.of, "lift": round(bought.figures.lift, 2),
+               "numerator": bought.figures.together, "denominator": bought.figures.baskets, **period}
+              for bought in offer.companions]
     return found
 
 

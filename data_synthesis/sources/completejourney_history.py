@@ -10,9 +10,11 @@ import pandas as pd
 
 Rows = npt.NDArray[np.int64]
 
-MIN_SHARED_BASKETS = 15
+MIN_SHARED_BASKETS = 12
 MIN_SHARED_PART = 0.04
-MIN_LIFT = 1.25
+MIN_LIFT = 1.2
+Z_90 = 1.645
+"""Standard normal quantile of a two-sided 90% interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,16 @@ class Register:
 
     Args:
         transactions: the package's transactions.
-        products: product rows; the index is what `figures` and `companions` take.
-        kinds: [number of products] row of each product's type.
+        products: product_id, kind and aisle; row numbers are what `figures` and `companions` take.
     """
 
-    def __init__(self, transactions: pd.DataFrame, products: pd.Series, kinds: Rows) -> None:
+    def __init__(self, transactions: pd.DataFrame, products: pd.DataFrame) -> None:
+        kinds, names = pd.factorize(products["kind"])
+        self.kind_names = [str(name) for name in names]
+        self.aisle_of = dict(zip(products["kind"], products["aisle"], strict=True))
         lines = transactions.sort_values(["transaction_timestamp", "basket_id"], kind="stable")
         self._times = lines["transaction_timestamp"].to_numpy(dtype="datetime64[ns]")
-        self._product = pd.Index(products).get_indexer(pd.Index(lines["product_id"])).astype(np.int64)
+        self._product = pd.Index(products["product_id"]).get_indexer(pd.Index(lines["product_id"])).astype(np.int64)
         self._basket = pd.factorize(lines["basket_id"])[0].astype(np.int64)
         self._household = lines["household_id"].to_numpy(dtype=np.int64)
         quantity = lines["quantity"].to_numpy(dtype=np.float64)
@@ -77,7 +81,7 @@ class Register:
         self._discounted = lines["retail_disc"].to_numpy(dtype=np.float64) > 0
         self._by_product = np.argsort(self._product, kind="stable")
         self._product_ends = np.searchsorted(self._product[self._by_product], np.arange(len(products) + 1))
-        self._kinds = int(kinds.max()) + 1 if len(kinds) else 0
+        self._kinds = len(names)
         pairs = np.unique(self._basket * self._kinds + kinds[self._product])
         self._pair_basket, self._pair_kind = np.divmod(pairs, self._kinds)
         self._basket_ends = np.searchsorted(self._pair_basket, np.arange(int(self._basket.max()) + 2))
@@ -139,16 +143,24 @@ class Past:
     def companions(self, products: Rows) -> list[Companion]:
         """Types found in the same baskets clearly more often than in any basket, the most telling first.
 
-        Ranked by lift times the square root of the share of baskets, so that neither a rarity with a high lift nor
-        a staple that everybody buys leads.
+        Clearly: the lower end of the share's 90% Wilson interval (Wilson 1927) is still `MIN_LIFT` times the share
+        in all baskets. Ranked by that careful lift times the square root of the share, so that neither a rarity with
+        a high lift nor a staple that everybody buys leads.
         """
         baskets = self.register.baskets_of(products, self.lines)
         if not len(baskets):
             return []
         together = self.register.kinds_in(baskets)
         part = together / len(baskets)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lift = part / (self.by_kind / self.baskets)
-        good = (together >= MIN_SHARED_BASKETS) & (part >= MIN_SHARED_PART) & (lift >= MIN_LIFT)
-        rank = sorted(np.flatnonzero(good), key=lambda k: (-lift[k] * np.sqrt(part[k]), k))
+        base = np.maximum(self.by_kind, 1) / self.baskets
+        lift, careful = part / base, wilson_low(together, len(baskets)) / base
+        good = (together >= MIN_SHARED_BASKETS) & (part >= MIN_SHARED_PART) & (careful >= MIN_LIFT)
+        rank = sorted(np.flatnonzero(good), key=lambda k: (-careful[k] * np.sqrt(part[k]), k))
         return [Companion(int(k), int(together[k]), len(baskets), float(lift[k])) for k in rank]
+
+
+def wilson_low(hits: Rows, trials: int) -> npt.NDArray[np.float64]:
+    """Lower end of the 90% Wilson score interval of a share, for each count of hits out of the same trials (>= 1)."""
+    part = hits / trials
+    spread = Z_90 * np.sqrt(part * (1 - part) / trials + Z_90**2 / (4 * trials**2))
+    return (part + Z_90**2 / (2 * trials) - spread) / (1 + Z_90**2 / trials)

@@ -38,6 +38,10 @@ GENERIC = frozenset({"premium", "traditional", "value", "mainstream", "economy",
 """Phrases that mean nothing without their category."""
 
 
+CUTS = frozenset({"BEEF", "PORK", "LAMB", "VEAL", "CHICKEN", "TURKEY"})
+"""Categories whose types name a cut and not the animal."""
+
+
 @cache
 def _phrases() -> dict[tuple[str, str], str]:
     text = files(__package__).joinpath("completejourney_phrases.csv").read_text(encoding="utf-8")
@@ -72,6 +76,8 @@ def type_phrase(category: str, kind: str, department: str) -> str:
     words, home = spelled_out(kind), category_phrase(category, department)
     if not words:
         return home
+    if category in CUTS and home not in words:
+        return f"{home} {words}"
     return f"{words} {home}" if words in GENERIC else words
 
 
@@ -89,6 +95,21 @@ def _word(word: str) -> str:
     word = word.strip(".'")
     known = _abbreviations().get(word)
     return word.lower() if known is None else known
+
+
+_DAIRY = frozenset({"CHEESE", "YOGURT", "FLUID MILK PRODUCTS", "REFRGRATD DOUGH PRODUCTS", "REFRGRATD JUICES/DRNKS",
+                    "MILK BY-PRODUCTS", "MISC. DAIRY", "MARGARINES", "BUTTER", "EGGS"})
+_SECTIONS = {"MEAT": "meat", "MEAT-PCKGD": "meat", "SEAFOOD": "seafood", "SEAFOOD-PCKGD": "seafood", "FLORAL": "flowers",
+             "GARDEN CENTER": "flowers", "DRUG GM": "drugstore items"}
+
+
+def section_phrase(category: str, department: str) -> str:
+    """The part of the store that an offer over many categories is about, such as "frozen foods"."""
+    if category.startswith(("FRZN", "FROZEN", "ICE CREAM")):
+        return "frozen foods"
+    if category in _DAIRY:
+        return "dairy foods"
+    return _SECTIONS.get(department) or DEPARTMENTS.get(department, "other items")
 
 
 _UNITS = {"OZ": "oz", "LB": "lb", "LBS": "lb", "ML": "ml", "L": "L", "LT": "L", "LTR": "L", "CT": "count", "PK": "pack",
@@ -112,6 +133,8 @@ def size_phrase(raw: str) -> str:
     if single is None or single[2] not in _UNITS or float(single[1]) == 0:
         return ""
     figure, unit = _figure(single[1]), _UNITS[single[2]]
+    if (figure, unit) in (("1", "count"), ("1", "pack")):
+        return ""
     if unit in ("count", "pack", "inch"):
         return f"{figure}-{unit}"
     return f"{figure} {unit}" + ("s" if unit in ("gallon", "quart", "pint") and figure != "1" else "")
