@@ -15,6 +15,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from creator.core.errors import ModelError
 from creator.core.progress import say
@@ -180,7 +181,7 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
     source, name = str(gguf.parent), gguf.name
     quantised = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.bfloat16)
     # transformers refuses to save a model whose config says it was read from a quantised file
-    config = AutoConfig.from_pretrained(source, gguf_file=name)
+    config: Any = AutoConfig.from_pretrained(source, gguf_file=name)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
