@@ -11,15 +11,27 @@ from creator.core.errors import InputError
 
 
 def run(rows, centroids, *, floor=None, min_size=1, metric="euclidean"):
-    return guard(rows, centroids, metric=metric, floor=floor, min_size=min_size,
-                 refit=lambda left: polish(rows, left, metric=metric, iterations=20)[0])
+    return guard(
+        rows,
+        centroids,
+        metric=metric,
+        floor=floor,
+        min_size=min_size,
+        refit=lambda left: polish(rows, left, metric=metric, iterations=20)[0],
+    )
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), k=st.integers(1, 12), min_size=st.integers(1, 25),
-       floor=st.none() | st.floats(-1, 0.9), metric=st.sampled_from(["euclidean", "cosine"]))
+@given(
+    seed=st.integers(0, 10_000),
+    k=st.integers(1, 12),
+    min_size=st.integers(1, 25),
+    floor=st.none() | st.floats(-1, 0.9),
+    metric=st.sampled_from(["euclidean", "cosine"]),
+)
 def test_whatever_is_merged_every_cluster_is_large_enough_and_every_member_nearest_and_above_the_floor(
-        seed, k, min_size, floor, metric):
+    seed, k, min_size, floor, metric
+):
     rows = np.random.default_rng(seed).normal(size=(90, 3)).astype(np.float32)
     found = fit(rows, k, metric=metric, seed=seed, restarts=1, iterations=10)
     try:
@@ -43,7 +55,9 @@ def test_whatever_is_merged_every_cluster_is_large_enough_and_every_member_neare
 
 
 def test_a_small_cluster_goes_to_its_nearest_neighbour():
-    rows = np.concatenate([np.tile([[0, 0]], (30, 1)), np.tile([[10, 0]], (30, 1)), np.tile([[11, 0]], (3, 1))]).astype(np.float32)
+    rows = np.concatenate([np.tile([[0, 0]], (30, 1)), np.tile([[10, 0]], (30, 1)), np.tile([[11, 0]], (3, 1))]).astype(
+        np.float32
+    )
     guarded = run(rows, np.array([[0, 0], [10, 0], [11, 0]], np.float32), min_size=5)
     assert guarded.dissolved == 1
     assert np.bincount(guarded.cluster_id).tolist() == [33, 30]
@@ -59,7 +73,9 @@ def test_members_below_the_floor_keep_the_original_title():
 
 
 def test_two_clusters_that_are_too_small_alone_may_stand_together():
-    rows = np.concatenate([np.tile([[10, 0]], (4, 1)), np.tile([[10, 1]], (4, 1)), np.tile([[-50, 0]], (20, 1))]).astype(np.float32)
+    rows = np.concatenate(
+        [np.tile([[10, 0]], (4, 1)), np.tile([[10, 1]], (4, 1)), np.tile([[-50, 0]], (20, 1))]
+    ).astype(np.float32)
     guarded = run(rows, np.array([[10, 0], [10, 1], [-50, 0]], np.float32), min_size=6)
     assert np.bincount(guarded.cluster_id).tolist() == [20, 8]
 

@@ -82,7 +82,9 @@ def test_every_row_is_placed_once_at_a_nearest_centroid_of_the_metric(data, metr
     exact = distances(rows, centroids, metric)
     assert len(placed.cluster_id) == len(rows)
     scale = 1.0 if metric == "cosine" else float(np.abs(centroids).max() ** 2 + np.abs(rows).max() ** 2) * width
-    np.testing.assert_allclose(exact[np.arange(len(rows)), placed.cluster_id], exact.min(axis=1), atol=1e-5 * scale + 1e-9)
+    np.testing.assert_allclose(
+        exact[np.arange(len(rows)), placed.cluster_id], exact.min(axis=1), atol=1e-5 * scale + 1e-9
+    )
     np.testing.assert_allclose(placed.distance, exact.min(axis=1), atol=1e-5 * scale + 1e-9)
 
 
@@ -174,6 +176,8 @@ def test_unit_centroids_are_stretched_to_their_members_mean_length():
     np.testing.assert_allclose(longer, [[3, 0], [0, 10]])
 
 
-@pytest.mark.parametrize(("users", "min_size", "k"), [(2_469, 20, 25), (10_000, 20, 50), (100, 20, 2), (1, 20, 1), (60, 5, 4)])
+@pytest.mark.parametrize(
+    ("users", "min_size", "k"), [(2_469, 20, 25), (10_000, 20, 50), (100, 20, 2), (1, 20, 1), (60, 5, 4)]
+)
 def test_default_k_grows_with_the_root_of_the_users_and_leaves_room_for_the_least_size(users, min_size, k):
     assert default_k(users, min_size) == k

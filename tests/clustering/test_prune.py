@@ -65,8 +65,14 @@ def test_budget_keeps_the_best_pairs_overall(budget, kept):
 def test_every_pair_says_why_with_its_figures():
     by_coverage = keep_pairs(MATCH, SIZES, coverage=0.6)
     assert by_coverage.reason[1, 0] == "kept: number 1 for the ad, holds 62.5% alone of its expected reach (goal 60.0%)"
-    assert by_coverage.reason[2, 1] == "kept: number 2 for the ad, holds with the better ones 100.0% of its expected reach (goal 60.0%)"
-    assert by_coverage.reason[0, 0] == "dropped: number 2 for the ad; the best 1 hold 62.5% of its expected reach (goal 60.0%)"
+    assert (
+        by_coverage.reason[2, 1]
+        == "kept: number 2 for the ad, holds with the better ones 100.0% of its expected reach (goal 60.0%)"
+    )
+    assert (
+        by_coverage.reason[0, 0]
+        == "dropped: number 2 for the ad; the best 1 hold 62.5% of its expected reach (goal 60.0%)"
+    )
     assert by_coverage.reason[0, 1] == "dropped: no user of the cluster is expected to match"
     by_budget = keep_pairs(MATCH, SIZES, budget=2)
     assert by_budget.reason[0, 0] == "kept: expected reach 10 is among the best 2 of 6 pairs (budget 2)"
@@ -112,8 +118,10 @@ def test_the_budget_is_spent_exactly_on_the_best_pairs(problem, budget, most):
 @given(problem=problems(), low=st.integers(1, 100), high=st.integers(1, 100))
 def test_more_coverage_or_budget_only_adds_pairs(problem, low, high):
     low, high = sorted((low, high))
-    for less, more in ((keep_pairs(*problem, coverage=low / 100), keep_pairs(*problem, coverage=high / 100)),
-                       (keep_pairs(*problem, budget=low), keep_pairs(*problem, budget=high))):
+    for less, more in (
+        (keep_pairs(*problem, coverage=low / 100), keep_pairs(*problem, coverage=high / 100)),
+        (keep_pairs(*problem, budget=low), keep_pairs(*problem, budget=high)),
+    ):
         assert not (less.kept & ~more.kept).any()
 
 
@@ -121,7 +129,9 @@ def test_more_coverage_or_budget_only_adds_pairs(problem, low, high):
 @given(problem=problems(), most=st.none() | st.integers(1, 6), coverage=st.booleans())
 def test_kept_and_the_reason_agree_and_a_pair_without_reach_is_never_kept(problem, most, coverage):
     decided = keep_pairs(*problem, max_clusters_per_ad=most, **({"coverage": 0.7} if coverage else {"budget": 4}))
-    for kept, reason, reach in zip(decided.kept.ravel(), decided.reason.ravel(), decided.expected_reach.ravel(), strict=True):
+    for kept, reason, reach in zip(
+        decided.kept.ravel(), decided.reason.ravel(), decided.expected_reach.ravel(), strict=True
+    ):
         assert reason.startswith("kept: " if kept else "dropped: ")
         assert not kept or reach > 0
 
@@ -132,7 +142,7 @@ def test_a_budget_over_blocks_of_ads_decides_as_over_all_at_once(problem, budget
     match, sizes = problem
     whole = keep_pairs(match, sizes, budget=budget, max_clusters_per_ad=most)
     reach = expect_reach(match, sizes)
-    parts = [(first, reach[:, first:first + step]) for first in range(0, reach.shape[1], step)]
+    parts = [(first, reach[:, first : first + step]) for first in range(0, reach.shape[1], step)]
     cut = find_cut(parts, budget, most)
     decided = [keep_budget(part, first, cut, most) for first, part in parts]
     np.testing.assert_array_equal(np.hstack([d.kept for d in decided]), whole.kept)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clustering.match import score_blocks
+from creator.cli import main
+from creator.core.artefacts import open_artefact, write_artefact
+from creator.core.errors import ModelError
+from tests.clustering.conftest import TASTES, WIDTH
+
+
+class FakeModel:
+    """Matches a user with an ad by how much of the user's vector lies in the direction of the ad's taste."""
+
+    def __init__(self, width: int = WIDTH, answer: float | None = None) -> None:
+        self.width, self.answer, self.most_ads = width, answer, 0
+
+    def encode_texts(self, texts):
+        rows = [[float(text.lower().startswith(taste)) for taste in TASTES] for text in texts]
+        return np.pad(np.array(rows, np.float32), ((0, 0), (0, self.width - len(TASTES))))
+
+    def match_probabilities(self, users, ads):
+        self.most_ads = max(self.most_ads, len(ads))
+        match = np.clip(users @ ads.T / 4, 0, 1).astype(np.float32)
+        return match if self.answer is None else np.full_like(match, self.answer)
+
+
+@pytest.fixture
+def folders(tmp_path, data, embeddings):
+    clusters, model = tmp_path / "clusters", tmp_path / "model"
+    assert main(["cluster", "--embeddings", str(embeddings), "-k", "3", "--out", str(clusters)]) == 0
+    with write_artefact(model, "model", config={}):
+        pass
+    return ["--model", str(model), "--data", str(data), "--clusters", str(clusters), "--out", str(tmp_path / "pairs")]
+
+
+@pytest.fixture
+def model(monkeypatch):
+    fake = FakeModel()
+    stand_in = ModuleType("creator.models.checkpoint")
+    stand_in.load_model = lambda folder: fake
+    monkeypatch.setitem(sys.modules, "creator.models.checkpoint", stand_in)
+    return fake
+
+
+def pairs_of(folders):
+    return Path(folders[-1])
+
+
+def prune(folders, *more):
+    status = main(["prune", *folders, *more])
+    return status, pd.read_parquet(f"{folders[-1]}/pairs.parquet") if status == 0 else None
+
+
+@pytest.mark.parametrize("block_pairs", ["1", "6", "1000"])
+def test_every_pair_of_a_cluster_and_a_live_ad_is_there_once_with_its_figures(folders, model, block_pairs, capsys):
+    status, pairs = prune(folders, "--coverage", "0.9", "--block-pairs", block_pairs, "--json")
+    assert status == 0
+    assert list(pairs.columns) == ["cluster_id", "ad_id", "match", "expected_reach", "kept", "reason"]
+    assert not pairs.duplicated(["cluster_id", "ad_id"]).any()
+    # ad3 is not live; clusters 0, 1, 2 are climbing (60), cycling (40), fishing (20)
+    assert set(pairs["ad_id"]) == {"ad0", "ad1", "ad2"}
+    assert len(pairs) == 9
+    np.testing.assert_allclose(
+        pairs["expected_reach"], pairs["match"] * pairs["cluster_id"].map({0: 60, 1: 40, 2: 20}), rtol=1e-6
+    )
+    # a taste's vector is 3 long in its own direction: the match is 3/4
+    own = pairs[pairs["kept"]].set_index("ad_id").sort_index()
+    assert own["cluster_id"].tolist() == [0, 1, 2]
+    np.testing.assert_allclose(own["match"], 0.75, atol=0.01)
+    assert model.most_ads <= max(1, int(block_pairs) // 3)
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (summary["pairs"], summary["kept"], summary["ads_with_two_or_more"]) == (9, 3, 0)
+    assert summary["reach_share"] > 0.9
+    assert sorted(p.name for p in open_artefact(pairs_of(folders), "pairs").path.iterdir()) == [
+        "manifest.json",
+        "pairs.parquet",
+    ]
+
+
+@pytest.mark.parametrize("block_pairs", ["3", "1000"])
+def test_a_budget_is_spent_over_all_ads_whatever_the_blocks(folders, model, block_pairs):
+    _, pairs = prune(folders, "--budget", "2", "--block-pairs", block_pairs)
+    # 0.75 x 60 and 0.75 x 40 are the best two
+    kept = pairs[pairs["kept"]]
+    assert list(zip(kept["cluster_id"], kept["ad_id"], strict=True)) == [(0, "ad0"), (1, "ad1")]
+    assert kept["reason"].str.contains("among the best 2 of 9 pairs").all()
+
+
+def test_four_fifths_of_the_reach_are_covered_when_nothing_is_said(folders, model):
+    prune(folders)
+    manifest = open_artefact(pairs_of(folders), "pairs")
+    assert manifest.facts["coverage"] == 0.8
+    assert manifest.manifest["rows"] == {"pairs": 9, "kept": 3}
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        (["--budget", "0"], "budget: got 0, expected at least 1 pair"),
+        (["--coverage", "1.2"], "coverage: got 1.2"),
+        (["--coverage", "0.5", "--budget", "4"], "exclude each other"),
+        (["--budget", "3", "--block-pairs", "0"], "block_pairs: got 0"),
+    ],
+)
+def test_an_empty_or_contradictory_goal_is_a_usage_error(folders, model, capsys, more, fault):
+    assert prune(folders, *more)[0] == 2
+    assert fault in capsys.readouterr().err
+
+
+def test_no_expected_user_at_all_keeps_nothing_and_says_so(folders, model, capsys):
+    model.answer = 0.0
+    status, pairs = prune(folders, "--budget", "5")
+    assert status == 0
+    assert not pairs["kept"].any()
+    assert (pairs["reason"] == "dropped: no user of the cluster is expected to match").all()
+    assert "none of the expected reach" in capsys.readouterr().out
+
+
+def test_a_model_of_another_width_is_an_error(folders, model, capsys):
+    model.width = WIDTH + 4
+    assert prune(folders)[0] == 1
+    assert "ads embedded 12 wide; expected: 8 wide" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [np.nan, 1.5, -0.1])
+def test_an_answer_that_is_no_probability_is_an_error(answer):
+    with pytest.raises(ModelError, match="no probability; got: 4 such values among 4"):
+        list(
+            score_blocks(
+                FakeModel(answer=answer), np.ones((2, WIDTH), np.float32), ["climbing", "cycling"], block_pairs=10
+            )
+        )
+
+
+def test_data_without_a_live_ad_is_an_error(folders, model, data, capsys):
+    ads = pd.read_parquet(data / "ads.parquet")
+    ads.assign(live=False).to_parquet(data / "ads.parquet")
+    assert prune(folders)[0] == 1
+    assert "no ad wants titles; got: 4 ads, none live" in capsys.readouterr().err
+
+
+def test_a_kill_while_scoring_leaves_nothing_that_looks_whole_and_the_next_start_succeeds(folders, model, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(FakeModel, "match_probabilities", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(["prune", *folders]) == 130
+    assert not pairs_of(folders).exists()
+    status, pairs = prune(folders)
+    assert (status, len(pairs)) == (0, 9)
