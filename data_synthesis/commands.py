@@ -50,8 +50,8 @@ class SynthesizeOptions:
     min_history: int = option(20, help="events a history must have")
     windows_per_user: int = option(8, help="dates at which a user's history is read for training, at most")
     ads_per_window: int = option(6, help="ads written for at one date of one user, at most")
-    min_events: int = option(2, help="events that must speak for the leading selling point")
-    margin: float = option(1.5, help="how many times the runner-up's evidence the leading selling point needs")
+    min_events: int = option(3, help="events that must speak for the leading selling point")
+    margin: float = option(2.0, help="how many times the runner-up's evidence the leading selling point needs")
     wordings: int = option(4, help="wordings of one ad and leading point in training")
     seed: int = option(0, help="decides the draw and the wordings")
 

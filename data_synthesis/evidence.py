@@ -51,7 +51,9 @@ class Evidence:
             scores [W, P], what the window's events add beyond the average history of the same length, at least 0; and
             counts [W, P], the events that speak for the point.
         """
-        counts = count_items([self.text_of_item[window] for window in windows], self.matches.shape[0])
+        counts = count_items(
+            [self.text_of_item[window] for window in windows], int(self.text_of_item.max(initial=-1)) + 1
+        )
         lengths = np.asarray([len(window) for window in windows], dtype=np.float32)
         scores = dense(counts, self.weights) - lengths[:, None] * self.usual[None, :]
         return np.maximum(scores, 0, out=scores), dense(counts, self.matches).astype(np.int32)
@@ -140,5 +142,4 @@ def count_items(windows: Sequence[npt.NDArray[np.integer]], width: int) -> spars
 
 def dense(counts: sparse.csr_array, table: sparse.csr_array) -> npt.NDArray[np.float32]:
     """The product of two sparse tables as an array."""
-    product: sparse.csr_array = counts @ table  # pyright: ignore[reportAssignmentType]
-    return product.toarray()
+    return sparse.csr_array(counts @ table).toarray()

@@ -33,7 +33,7 @@ UNITS = frozenset(
     re.findall(
         r"\w+",
         """
-        oz lb lbs g kg mg ml cl l gal gallon gallons qt pt fl ct count pack packs pk piece pieces inch inches in ft sq cm
+        oz lb lbs g kg mg ml cl l gal gallon gallons qt pt fl ct count pack packs pk piece pieces inch inches ft sq cm
         mm m km h hr hrs min mins s loads uses sheets size sizes sized percent w v mah gb tb mb
         """,
     )

@@ -21,6 +21,8 @@ from data_synthesis.language import FUNCTION_WORDS, UNITS, WORD
 LONG_TERM, SHORT_TERM = 5, 3
 RECENT_SHARE = 0.2
 MOST_WORDS = 5
+REPEATS = 1.5
+"""Acting on a kind of item twice says more than acting once on each of two."""
 COMMON = 0.1
 """A word that more than this share of all titles hold (a house brand) neither begins nor ends a phrase."""
 RECURS = 3
@@ -68,7 +70,7 @@ class Interests:
     rarity: npt.NDArray[np.float32]
 
     def profiles(self, windows: Sequence[npt.NDArray[np.int32]]) -> list[Profile]:
-        """The profile of each window, the strongest interest first (events times rarity); [W]."""
+        """The profile of each window, the strongest interest first: events ^ REPEATS x rarity; [W]."""
         recent = [window[len(window) - max(1, round(len(window) * RECENT_SHARE)) :] for window in windows]
         return [
             Profile(a, b) for a, b in zip(self._top(windows, LONG_TERM), self._top(recent, SHORT_TERM), strict=True)
@@ -80,7 +82,7 @@ class Interests:
         for row in range(len(windows)):
             codes = counts.indices[counts.indptr[row] : counts.indptr[row + 1]]
             events = counts.data[counts.indptr[row] : counts.indptr[row + 1]]
-            order = np.lexsort((codes, -events * self.rarity[codes]))[:most]
+            order = np.lexsort((codes, np.negative(events**REPEATS * self.rarity[codes])))[:most]
             found.append(tuple((self.phrases[codes[n]], int(events[n])) for n in order))
         return found
 

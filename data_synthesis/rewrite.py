@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from creator.core.records import Ad
 from data_synthesis.language import FUNCTION_WORDS, UNITS, content_words
 
-MOST_CHARACTERS = 80
-MOST_WORDS = 14
+MOST_CHARACTERS, MOST_WORDS = 90, 16
+GOOD_CHARACTERS = 70
+"""Longer titles are used only where no wording is as short as this."""
 WORDS_LONGER = 5
 """A title is at most this many words longer than the original ("at most a few", method 2)."""
 
@@ -29,9 +30,16 @@ _OFFER = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"\s*[:|;]\s+|\s+[-–—]\s+|\.\s+|\s*\(|\)")
+_BARGAIN = re.compile(r"\d ?% off\b|^save\b", re.IGNORECASE)
 _MODIFIER = re.compile(r"^(?:[\w’']+-[\w’'-]+\s+)+")
 _SIZE = re.compile(r",\s*(?P<size>[^,]*\d[^,]*)$")
 _LIST = re.compile(r",\s*|\s+and\s+|\s+or\s+")
+_AGE = re.compile(r"\bage[sd]?\b|\byears?[- ]olds?\b|\b(?:under|over)[- ]?\d+s\b", re.IGNORECASE)
+_NOT_A_THING = re.compile(
+    r"\d|^\w+(?:ed|s) (?:only|up|into|on|flat)\b|\b(?:a|an|the|you|only|included|each|every|in|to)\b"
+    r"|^(?:one|two|three|four|five|six|seven|eight|nine|ten|no|free|open|up)\b",
+    re.IGNORECASE,
+)
 _SMALL = frozenset(
     re.findall(r"\w+", "a an and as at but by for from in into of off on or per the to up via vs with without")
 )
@@ -61,9 +69,9 @@ class _Original:
         return _join(self.modifier, self.offer)
 
     @property
-    def on_things(self) -> str:
-        """The offer without quantity and size: "coupon on store-brand pickles"."""
-        return f"{self.offer} on {_join(self.modifier, self.things)}"
+    def named(self) -> str:
+        """Modifier and things: "store-brand pickles and relish"."""
+        return _join(self.modifier, self.things)
 
 
 def wordings(ad: Ad, lead: str, support: str | None = None) -> list[str]:
@@ -75,6 +83,8 @@ def wordings(ad: Ad, lead: str, support: str | None = None) -> list[str]:
         support: a second point for the tail, where there is room.
     """
     lead = " ".join(lead.split()).rstrip(" .!,;:")
+    if not content_words(lead) or not content_words(ad.title) or _AGE.search(lead):
+        return []
     if not ad.locale.startswith("en"):
         made = (f"{lead}: {tail}" for tail in _parts(ad, lead))
     elif companion := _COMPANION.match(lead):
@@ -83,7 +93,8 @@ def wordings(ad: Ad, lead: str, support: str | None = None) -> list[str]:
         listing = _LISTING.match(lead)
         made = _about(ad, listing["thing"] if listing else lead, support)
     titles = (headline(title) if ad.locale.startswith("en") else title for title in made)
-    return [title for title in dict.fromkeys(titles) if fits(title, ad)]
+    found = [title for title in dict.fromkeys(titles) if fits(title, ad)]
+    return [title for title in found if len(title) <= GOOD_CHARACTERS] or found
 
 
 def leading_points(ad: Ad) -> list[str]:
@@ -122,89 +133,101 @@ def headline(text: str) -> str:
 
 
 def supporting_point(ad: Ad, lead: str) -> str | None:
-    """A short second selling point that carries a figure and says nothing of the lead; or None."""
+    """A short second selling point with a figure that neither the lead nor the original title gives; or None."""
     said = set(content_words(lead))
     for point in ad.selling_points:
-        fresh = not said & set(content_words(point)) and point.casefold() not in ad.title.casefold()
-        if point != lead and re.search(r"\d", point) and len(point.split()) <= 4 and fresh:
+        figures = re.findall(r"\d[\d.,]*", point)
+        fresh = figures and not said & set(content_words(point)) and not any(f in ad.title + lead for f in figures)
+        if point != lead and fresh and len(point.split()) <= 4:
             return point.rstrip(" .")
     return None
 
 
 def _about(ad: Ad, thing: str, support: str | None) -> Iterator[str]:
     """Titles that lead with something the ad offers."""
-    plural = _is_plural(thing)
     original = _take_apart(ad.title)
     if original is None:
-        for tail in _parts(ad, thing):
-            yield f"{thing}: {tail}"
-            yield f"{thing} – {tail}"
-            if support:
-                yield f"{thing}: {tail}, {support}"
-            if not re.search(r"\d", thing):
-                yield f"{thing} on your list? {tail}"
-                if plural:
-                    yield f"ready for {thing}? {tail}"
+        yield from _about_plain(ad, thing, support)
         return
-    rest = _without(original.things, thing)
+    offer, label, rest = original.offer, original.label, _without(original.things, thing)
     if rest is not None:  # the title names the point: it moves to the front
         first = thing if not rest else f"{thing} and {rest}" if not _LIST.search(rest) else f"{thing}, {rest}"
-        sized = f", {original.size}" if original.size else ""
-        yield (
-            f"{thing} {original.offer}: {original.modifier or original.quantity}{sized}"
-            if not rest and (original.modifier or original.quantity)
-            else f"{first}: {original.label}{sized}"
-        )
-        yield f"{first}: {original.label}{sized}"
-        yield f"{thing} today? get a {original.label}{sized}"
-        yield f"{thing} on your list? get a {original.label}{sized}"
-        yield (
-            f"{first}{sized}: now with a {original.label}"
-            if original.modifier
-            else f"{first}{sized}: now with a {original.offer}"
-        )
-        if plural and not rest:
-            yield f"save on {_join(original.modifier, thing)}{sized}"
-        if support:
-            yield f"{first}{sized}, {support}: {original.label}"
+        size = f", {original.size}" if original.size else ""
+        yield f"{first}: {label}{size}"
+        yield f"{thing} today? get a {label}{size}"
+        yield f"{thing} on your list? {label}{size}"
+        yield f"{first}{size}: now with a {label}"
+        if not rest:
+            yield f"save now on {_join(original.modifier, thing)}{size}"
+            yield f"pick {thing}{size}: {label}"
+            if support:
+                yield f"{thing}, {support}: {label}"
+        if _stands_bare(ad, thing):
+            yield f"ready for {thing}? get a {label}{size}"
+            yield f"time for {thing}: {label}{size}"
         return
-    many = f"{original.quantity} of " if original.quantity else ""
-    yield f"{thing}: {original.offer} on {many}{_join(original.modifier, original.things)}"
-    yield f"{thing} and more: {original.on_things}"
-    yield f"{thing} today? get a {original.on_things}"
-    yield f"{thing} on your list? {original.on_things}"
-    if original.quantity:
-        yield f"{thing} and more: {original.label} on {original.quantity}"
-    if plural:
-        yield f"save on {thing} and more: {original.on_things}"
-        yield f"pick {thing}: {original.on_things}"
+    yield f"{thing}: {offer} on {_join(original.quantity and original.quantity + ' of', original.named)}"
+    single = not _LIST.search(thing)  # "and more" after a list reads badly
+    if single:
+        yield f"{thing} and more: {offer} on {original.named}"
+    yield f"{thing} today? save on {original.named}"
+    yield f"{thing} today? get a {offer} on {original.named}"
+    yield f"{thing} on your list? {offer} on {original.named}"
+    if original.quantity and single:
+        yield f"{thing} and more: {label} on {original.quantity}"
+        yield f"find {thing} and more: {label} on {original.quantity}"
+    if _stands_bare(ad, thing):
+        yield f"ready for {thing}? get a {offer} on {original.named}"
+        yield f"pick {thing}: {offer} on {original.named}"
+
+
+def _about_plain(ad: Ad, thing: str, support: str | None) -> Iterator[str]:
+    """The same for an original title that is no "offer on things"."""
+    for tail in _parts(ad, thing):
+        if ":" not in tail:
+            yield f"{thing}: {tail}"
+        yield f"{thing} – {tail}"
+        if support:
+            yield f"{thing} – {tail}, {support}"
+        if not _NOT_A_THING.search(thing) and len(thing.split()) <= 4:
+            yield f"{thing} on your list? {tail}"
+            yield f"{thing} today? {tail}"
+            if _is_plural(thing):
+                yield f"ready for {thing}? {tail}"
 
 
 def _beside(ad: Ad, companion: str) -> Iterator[str]:
     """Titles that lead with what is often bought beside the thing on offer."""
     original = _take_apart(ad.title)
     if original is None:
-        tails = [tail for tail in _parts(ad, companion)]
-    else:
-        sized = f", {original.size}" if original.size else ""
-        tails = [original.on_things + sized, original.on_things]
-    for tail in tails:
-        yield f"{companion} today? {'get a ' if original else ''}{tail}"
-        yield f"{companion} on your list? {'add a ' if original else ''}{tail}"
-        yield f"often bought with {companion}: {tail}"
-        yield f"buying {companion}? {'here is a ' if original else ''}{tail}"
+        for tail in _parts(ad, companion):
+            yield f"{companion} today? {tail}"
+            yield f"often bought with {companion}: {tail}"
+        return
+    for named in dict.fromkeys((original.named + (f", {original.size}" if original.size else ""), original.named)):
+        yield f"{companion} today? get a {original.offer} on {named}"
+        yield f"{companion} today? save on {named}"
+        yield f"{companion} on your list? save on {named}"
+        yield f"often bought with {companion}: {original.offer} on {named}"
+        if _stands_bare(ad, companion):
+            yield f"here for {companion}? get a {original.offer} on {named}"
+            yield f"ready for {companion}? save on {named}"
 
 
 def _parts(ad: Ad, lead: str) -> Iterator[str]:
-    """The original title and its parts that can follow a lead: those that do not repeat it, whole ones first."""
+    """The original title and the parts of it that can follow a lead: those that do not repeat it, whole ones first.
+
+    The first part names the product; a later one stands alone only where it is an offer.
+    """
     said = set(content_words(lead))
     whole = " ".join(ad.title.split())
-    options = [whole, *(" ".join(part.split()) for part in _PARTS.split(whole) if part and part.strip())]
-    options += [f"{whole.split(', ')[0]}"] if ", " in whole else []
-    fresh = [option for option in options if (words := set(content_words(option))) and not words & said]
+    first, *later = [" ".join(part.split()) for part in _PARTS.split(whole) if part and part.strip()]
+    options = [whole, first, first.split(", ")[0], *(part for part in later if _BARGAIN.search(part))]
+    options = [option for option in options if len(content_words(option)) > 1]
+    fresh = [option for option in options if not set(content_words(option)) & said]
     for option in dict.fromkeys(fresh or [o for o in options if not set(content_words(o)) <= said]):
         option = option.rstrip(" .,;:")
-        if option.split()[-1].lower() not in FUNCTION_WORDS - {"off", "more"}:
+        if option and option.split()[-1].lower() not in FUNCTION_WORDS - {"off", "more"}:
             yield option
 
 
@@ -237,8 +260,18 @@ def _without(things: str, thing: str) -> str | None:
     return before or after
 
 
+def _stands_bare(ad: Ad, thing: str) -> bool:
+    """Whether a noun needs no article: "ready for shoes", "ready for rice", but not "ready for rope"."""
+    counted = re.search(rf"\ban? {re.escape(_noun(thing))}\b", f"{ad.title}. {ad.description}", re.IGNORECASE)
+    return _is_plural(thing) or not counted
+
+
+def _noun(thing: str) -> str:
+    return re.split(r"\s(?:for|with|in|of|from|to|on)\s", thing)[0]
+
+
 def _is_plural(thing: str) -> bool:
-    head = re.split(r"\s(?:for|with|in|of|from|to|on)\s", thing)[0].split()[-1].lower()
+    head = _noun(thing).split()[-1].lower()
     return head.endswith("s") and not head.endswith(("ss", "us", "is"))
 
 

@@ -87,11 +87,13 @@ def spread_windows(
         if known < least:
             continue
         stretch = (known - least) / per_user
+        seen: set[float] = set()
         for stop in sorted({least + int(stretch * (n + jitter[user, n])) for n in range(per_user)} | {known}):
             # the event after the window is where it ends: what happened at that very second is not read
             as_of = float(stamps[stop]) if stop < known else until
             items = histories.window(user, as_of, length)
-            if len(items) >= least:
+            if len(items) >= least and as_of not in seen:
+                seen.add(as_of)
                 yield Window(user, as_of, items)
 
 
@@ -175,21 +177,22 @@ def balance(candidates: pd.DataFrame, limit: int, per_window: int, seed: int) ->
     """Choose candidates so that ads, and the leads within an ad, come up about equally often.
 
     A weighted draw without replacement (Efraimidis and Spirakis, 2006: the largest u^(1/w) first): each ad's weight is
-    shared among its leads, each lead's among its candidates; an ad that only ever leads with one point teaches little
-    about people and weighs half.
+    shared among its leads, each lead's among its candidates by their events; an ad that only ever leads with one point
+    teaches little about people and weighs half.
 
     Args:
-        candidates: window, ad, lead.
+        candidates: window, ad, lead, events.
         limit: how many to choose, at most.
         per_window: how many of one window, at most.
         seed: decides the draw.
     """
     if candidates.empty:
         return candidates
-    by_lead = candidates.groupby(["ad", "lead"])["window"].transform("size").to_numpy(dtype=np.float64)
+    events = candidates["events"].to_numpy(dtype=np.float64)
+    share = events / candidates.groupby(["ad", "lead"])["events"].transform("sum").to_numpy(dtype=np.float64)
     leads = candidates.groupby("ad")["lead"].transform("nunique").to_numpy(dtype=np.float64)
     by_point = candidates.groupby("lead")["ad"].transform("nunique").to_numpy(dtype=np.float64)
-    weight = np.minimum(leads, 2.0) / 2 / (leads * by_lead * np.sqrt(by_point))
+    weight = np.minimum(leads, 2.0) / 2 / leads * share / np.sqrt(by_point)
     draw = np.random.default_rng(seed).random(len(candidates))
     keyed = candidates.assign(_key=np.log(draw) / weight).sort_values("_key", ascending=False, kind="stable")
     keyed = keyed[keyed.groupby("window").cumcount() < per_window]

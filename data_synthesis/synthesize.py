@@ -62,7 +62,7 @@ def synthesize(options: SynthesizeOptions) -> dict[str, object]:
         if not kept:
             raise InputError(
                 "no history decides a title for any ad",
-                got=_funnel(plans, answers),
+                got=f"{sum(made.windows for made in plans.values()):,} histories, {len(data.ads):,} ads",
                 cure="lower --min-events or --margin, or give the ads selling points in the catalogue's words",
             )
         draft.rows = {
