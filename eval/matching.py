@@ -6,7 +6,7 @@ Beside it stands the plain baseline any shop can compute: log(1 + past purchases
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,33 +20,19 @@ from creator.core.progress import Progress
 from eval.auc import Area, area, difference, draw_users
 from eval.figures import Figure
 from eval.heldout import HeldOut
+from eval.inputs import Floats, Moments, UserModel, user_vectors
 
 POOLED = "all campaigns"
 HELD_OUT = "Real impressions of ads that no training day saw; every history ends before its campaign starts."
-WINDOWS_AT_ONCE = 1024
+USERS_AT_ONCE = 256
 BINS = 10
 
 
-class MatchModel(Protocol):
+class MatchModel(UserModel, Protocol):
     """What the evaluation needs of a model."""
 
-    def encode_texts(self, texts: list[str]) -> npt.NDArray[np.float32]:
-        """Embeddings of texts; [N, D]."""
-        ...
-
-    def encode_users(
-        self,
-        item_embeddings: npt.NDArray[np.float32],
-        windows: Sequence[npt.NDArray[np.int32]],
-        ages_s: Sequence[npt.NDArray[np.float64]] | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """User embeddings of windows of item rows, with the age of each event; [B, D]."""
-        ...
-
-    def match_probabilities(
-        self, users: npt.NDArray[np.float32], ads: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float32]:
-        """Match probability of every user with every ad; [B, A]."""
+    def match_probabilities(self, users: Floats, ads: Floats) -> Floats:
+        """Match probability of every user [B, D] with every ad [A, d]; [B, A]."""
         ...
 
 
@@ -95,13 +81,7 @@ class Bin:
 
 
 def match_scores(
-    model: MatchModel,
-    data: Data,
-    held: HeldOut,
-    *,
-    history: int,
-    items: npt.NDArray[np.float32] | None,
-    ads: npt.NDArray[np.float32] | None,
+    model: MatchModel, data: Data, held: HeldOut, *, history: int, items: Floats | None
 ) -> npt.NDArray[np.float64]:
     """The match head's probability of each held-out impression.
 
@@ -110,8 +90,7 @@ def match_scores(
         data: where histories and texts come from.
         held: the impressions, N of them.
         history: window length, in items.
-        items: [I, D] embeddings in the order of DATA's items; None encodes the items the windows name.
-        ads: [A, D] embeddings in the order of DATA's ads; None encodes the ads' texts.
+        items: [I, d] embeddings in the order of DATA's items; None encodes the items that the windows name.
 
     Returns:
         [N] probabilities.
@@ -119,25 +98,21 @@ def match_scores(
     Raises:
         ModelError: the model answers with numbers that are not finite.
     """
-    moments = pd.DataFrame({"user": held.users, "before": held.before})
-    group = moments.groupby(["before", "user"], sort=True).ngroup().to_numpy()
+    group = pd.DataFrame({"before": held.before, "user": held.users}).groupby(["before", "user"]).ngroup().to_numpy()
     _, first = np.unique(group, return_index=True)
-    windows = [data.histories.window(int(held.users[n]), float(held.before[n]), history) for n in first]
-    table = items if items is not None else _encode_named_items(model, data, windows)
-    shown = np.unique(held.ads)
+    users = user_vectors(model, data, Moments(held.users[first], held.before[first]), history, items)
+    shown, ad_row = np.unique(held.ads, return_inverse=True)
     records = list(data.ads.values())
-    shown_vectors = ads[shown] if ads is not None else model.encode_texts([records[a].text for a in shown])
-    ad_row = np.searchsorted(shown, held.ads)
+    ads = model.encode_texts([records[ad].text for ad in shown], label="encoding ads")
     scores = np.empty(len(held), dtype=np.float64)
     order = np.argsort(group, kind="stable")
-    edges = np.searchsorted(group[order], np.arange(0, len(windows) + WINDOWS_AT_ONCE, WINDOWS_AT_ONCE))
+    edges = np.searchsorted(group[order], np.arange(0, len(users) + USERS_AT_ONCE, USERS_AT_ONCE))
     progress = Progress("scoring impressions", len(held), "impressions")
     for chunk, (start, end) in enumerate(itertools.pairwise(edges)):
-        offset = chunk * WINDOWS_AT_ONCE
-        users = model.encode_users(table, windows[offset : offset + WINDOWS_AT_ONCE])
-        rows = order[start:end]
+        offset, rows = chunk * USERS_AT_ONCE, order[start:end]
         needed, column = np.unique(ad_row[rows], return_inverse=True)
-        scores[rows] = model.match_probabilities(users, shown_vectors[needed])[group[rows] - offset, column]
+        block = model.match_probabilities(users[offset : offset + USERS_AT_ONCE], ads[needed])
+        scores[rows] = block[group[rows] - offset, column]
         progress.advance(len(rows))
     progress.close()
     if not np.isfinite(scores).all():
@@ -148,14 +123,6 @@ def match_scores(
             cure="train the model again with a lower learning rate",
         )
     return scores
-
-
-def _encode_named_items(model: MatchModel, data: Data, windows: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
-    named = np.unique(np.concatenate(windows)) if windows else np.empty(0, dtype=np.int32)
-    vectors = model.encode_texts([data.item_texts[row] for row in named])
-    table = np.zeros((len(data.histories.item_ids), vectors.shape[1] if vectors.ndim == 2 else 0), dtype=np.float32)
-    table[named] = vectors
-    return table
 
 
 def compare(
@@ -215,9 +182,9 @@ def calibration(scores: npt.NDArray[np.float64], clicked: npt.NDArray[np.bool_])
     return bins
 
 
-def matching_figures(rows: Sequence[Row], sizes: Mapping[str, int]) -> list[Figure]:
+def matching_figures(rows: Sequence[Row], n: int) -> list[Figure]:
     """The figures for the report: pooled AUC of the match head, of the baseline, and their difference."""
-    pooled, n = rows[0], sizes["impressions"]
+    pooled = rows[0]
     plain = Figure(
         "matching_auc_baseline",
         "AUC of the purchase count",

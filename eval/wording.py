@@ -12,7 +12,9 @@ import numpy as np
 from creator.core.records import Ad
 
 _WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
-_FUNCTION_WORDS = "a an and are as at be by for from in into is it its of off on or our out over that the their this to up with you your"
+_FUNCTION_WORDS = """
+a an and are as at be by for from in into is it its of off on or our out over that the their this to up with you your
+"""
 _EMPTY = frozenset(_FUNCTION_WORDS.split())
 
 
@@ -29,24 +31,22 @@ def _stem(word: str) -> str:
 def leading_point(title: str, ad: Ad) -> int | None:
     """Which selling point a title leads with: the one whose content words appear earliest in it.
 
-    Words that every selling point shares tell nothing and are ignored; of two that appear equally early, the one that
-    the title follows for more words leads.
+    Of two that appear equally early, the one that the title follows for more words leads; then the one of fewer words;
+    then the one with more of its words in the title.
 
     Returns:
         index into `ad.selling_points`; None when no selling point's words appear.
     """
-    points = [set(content_words(point)) for point in ad.selling_points]
-    shared = points[0].intersection(*points[1:]) if len(points) > 1 else set[str]()
     words = content_words(title)
-    best: tuple[int, float, float] | None = None
+    best: tuple[int, int, int, int] | None = None
     leader: int | None = None
-    for index, point in enumerate(points):
-        telling = point - shared
-        where = next((place for place, word in enumerate(words) if word in telling), None)
+    for index, point in enumerate(ad.selling_points):
+        own = set(content_words(point))
+        where = next((place for place, word in enumerate(words) if word in own), None)
         if where is None:
             continue
-        run = sum(1 for _ in takewhile(telling.__contains__, words[where:]))
-        rank = (where, -run, -len(telling.intersection(words)) / len(telling))
+        run = sum(1 for _ in takewhile(own.__contains__, words[where:]))
+        rank = (where, -run, len(own), -len(own.intersection(words)))
         if best is None or rank < best:
             best, leader = rank, index
     return leader

@@ -30,7 +30,7 @@ def test_of_two_points_that_start_alike_the_one_followed_further_leads() -> None
     assert leading_point("Dog: sale on dog treats", dogs) == 2
 
 
-def test_words_that_every_point_shares_decide_nothing() -> None:
+def test_of_two_points_that_start_alike_and_end_there_the_rest_of_the_title_decides() -> None:
     shoes = Ad(AdId("s"), "Sale", "", ("shoes for trails", "shoes for roads"))
     assert leading_point("Shoes made for roads", shoes) == 1
 
