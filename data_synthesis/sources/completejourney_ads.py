@@ -12,15 +12,20 @@ import pandas as pd
 
 from creator.core.progress import track
 from data_synthesis.sources.completejourney_history import Companion, Figures, Past, Register, Rows
+from data_synthesis.sources.completejourney_words import UNSORTED
 
 MOST_POINTS = 8
-MOST_TITLE_WORDS = 9
+MOST_TITLE_WORDS = 12
 FEW_KINDS = 5
 """Up to so many product types, companions, prices and sizes say something about the offer as a whole."""
+MANY_KINDS = 12
+"""Beyond so many product types an offer is named by its parts of the store."""
+MOSTLY = 0.8
+VAGUE = frozenset({"international foods", "refrigerated foods", "pet supplies"})
 MOST_COMPANIONS, ENOUGH_COMPANIONS = 4, 3
 MIN_BUYERS = 30
 MIN_LINES = 20
-NOT_COMPANIONS = frozenset({"regular unleaded gasoline", "unleaded gasoline", "miscellaneous items"})
+NOT_COMPANIONS = frozenset({"regular unleaded gasoline", "store coupons", UNSORTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,12 @@ class Offer:
         return round(100 * self.figures.rebuyers / self.figures.buyers) if self.figures.buyers >= MIN_BUYERS else 0
 
 
-def describe_ads(products: pd.DataFrame, transactions: pd.DataFrame, coupons: pd.DataFrame, campaigns: pd.DataFrame,
-                 ) -> pd.DataFrame:
+def describe_ads(
+    products: pd.DataFrame,
+    transactions: pd.DataFrame,
+    coupons: pd.DataFrame,
+    campaigns: pd.DataFrame,
+) -> pd.DataFrame:
     """One ad for each (campaign, coupon), without the columns `live` and `trainable`.
 
     Args:
@@ -99,38 +108,49 @@ def describe_ads(products: pd.DataFrame, transactions: pd.DataFrame, coupons: pd
     register = Register(transactions, products)
     since = f"{transactions['transaction_timestamp'].min():%Y-%m-%d}"
     rows = pd.Index(products["product_id"]).get_indexer(pd.Index(coupons["product_id"]))
-    covered = {key: np.sort(group.to_numpy()) for key, group in
-               pd.Series(rows).groupby([coupons["campaign_id"].to_numpy(), coupons["coupon_upc"].to_numpy()])}
+    covered = {
+        key: np.sort(group.to_numpy())
+        for key, group in pd.Series(rows).groupby([coupons["campaign_id"].to_numpy(), coupons["coupon_upc"].to_numpy()])
+    }
     dates = campaigns.set_index("campaign_id")
     made: list[dict[str, object]] = []
     pasts = {campaign: register.until(dates.loc[campaign, "start_date"]) for campaign in {c for c, _ in covered}}
     for (campaign, coupon), chosen in track(covered.items(), "describing coupons", "ads", len(covered)):
         starts, ends = dates.loc[campaign, "start_date"], dates.loc[campaign, "end_date"]
         offer = _offer(products, chosen, pasts[campaign], since, (f"{starts:%Y-%m-%d}", f"{ends:%Y-%m-%d}"))
-        made.append({
-            "ad_id": f"{campaign}-{coupon}", "title": offer_title(offer), "description": offer_description(offer),
-            "selling_points": offer_points(offer), "attributes": list(offer_attributes(offer).items()),
-            "category": next(iter(offer.aisles)), "item_id": None,
-            "item_ids": products["product_id"].iloc[chosen].astype(str).tolist(), "locale": "en",
-            "starts_at": starts.tz_localize("UTC").timestamp(), "campaign": str(campaign),
-            "facts": json.dumps(offer_facts(offer)),
-        })
+        made.append(
+            {
+                "ad_id": f"{campaign}-{coupon}",
+                "title": offer_title(offer),
+                "description": offer_description(offer),
+                "selling_points": offer_points(offer),
+                "attributes": list(offer_attributes(offer).items()),
+                "category": next(iter(offer.sections if len(offer.kinds) > MANY_KINDS else offer.aisles)),
+                "item_id": None,
+                "item_ids": products["product_id"].iloc[chosen].astype(str).tolist(),
+                "locale": "en",
+                "starts_at": starts.tz_localize("UTC").timestamp(),
+                "campaign": str(campaign),
+                "facts": json.dumps(offer_facts(offer)),
+            }
+        )
     return pd.DataFrame(made)
 
 
 def _offer(products: pd.DataFrame, rows: Rows, past: Past, since: str, dates: tuple[str, str]) -> Offer:
     covered = products.iloc[rows]
+    sorted_ones = covered[covered["kind"] != UNSORTED] if (covered["kind"] != UNSORTED).any() else covered
     figures = past.figures(rows)
     bought = pd.Series(figures.bought, index=covered["kind"].to_numpy()).groupby(level=0).sum()
-    count = Counter(covered["kind"])
+    count = Counter(sorted_ones["kind"])
     kinds = sorted(count, key=lambda kind: (-int(bought[kind]), -count[kind], kind))
     brand = ""
-    if covered["store_brand"].all():
+    if sorted_ones["store_brand"].all():
         brand = "store brand"
-    elif covered["branded"].all() and not covered["store_brand"].any():
+    elif sorted_ones["branded"].all() and not sorted_ones["store_brand"].any():
         brand = "name brand"
     sizes = tuple(size for size, _ in Counter(covered["size"]).most_common() if size)
-    aisles, sections = _shares(covered["aisle"]), _shares(covered["section"])
+    aisles, sections = _shares(sorted_ones["aisle"]), _shares(sorted_ones["section"])
     companions = _companions(products, rows, past, set(kinds), set(aisles)) if len(kinds) <= FEW_KINDS else ()
     return Offer(tuple(kinds), aisles, sections, brand, sizes, len(covered), figures, companions, since, *dates)
 
@@ -139,7 +159,9 @@ def _shares(column: pd.Series) -> dict[str, float]:
     return {str(name): count / len(column) for name, count in Counter(column).most_common()}
 
 
-def _companions(products: pd.DataFrame, rows: Rows, past: Past, kinds: set[str], aisles: set[str]) -> tuple[Bought, ...]:
+def _companions(
+    products: pd.DataFrame, rows: Rows, past: Past, kinds: set[str], aisles: set[str]
+) -> tuple[Bought, ...]:
     """At most one from each other category, first by the offer's own baskets, then by those of its product types."""
     found: list[Bought] = []
     seen = set(aisles)
@@ -158,28 +180,30 @@ def _companions(products: pd.DataFrame, rows: Rows, past: Past, kinds: set[str],
 
 
 def offer_title(offer: Offer) -> str:
-    """What an advertiser would show everybody: short, plain, impersonal."""
+    """What an advertiser would show everybody: short, plain, impersonal, and no wider than what is covered."""
     brand = offer.brand.replace(" ", "-") + " " if offer.brand else ""
     if len(offer.kinds) <= 3:
         title = f"Coupon on {brand}{listed(offer.kinds)}"
-        if len(offer.kinds) == 1 and len(offer.sizes) == 1:
+        if len(offer.kinds) == 1 and len(offer.sizes) == 1 and len(title.split()) < 8:
             title += f", {offer.sizes[0]}"
-        if len(title.split()) <= MOST_TITLE_WORDS:
+        if len(title.split()) <= MOST_TITLE_WORDS or len(offer.kinds) == 1:
             return title
     return f"Coupon on {offer.products:,} kinds of {brand}{_range_name(offer)}"
 
 
 def _range_name(offer: Offer) -> str:
-    """What an offer over several types is about: its category, its largest ones, or its parts of the store."""
-    aisles = list(offer.aisles)
-    if len(aisles) == 1 or (len(f"{aisles[0]} {aisles[1]}".split()) <= 4 and len(aisles) == 2):
-        return listed(aisles)
-    if offer.aisles[aisles[0]] >= 0.5:
-        return f"{aisles[0]} and more"
-    if len(aisles) <= 6:
-        return f"{aisles[0]}, {aisles[1]} and more"
+    """What an offer over several types is about.
+
+    Its category, where that is one plain name; else its two most bought types; else, with many types, its parts of
+    the store. "Bread, buns and rolls" would promise buns to the reader of an offer on bread alone.
+    """
+    aisle, part = next(iter(offer.aisles.items()))
+    if part >= 0.5 and " and " not in aisle and aisle not in VAGUE:
+        return aisle if part == 1 else f"{aisle} and more"
+    if len(offer.kinds) <= MANY_KINDS:
+        return listed(offer.kinds) if len(offer.kinds) == 2 else f"{offer.kinds[0]}, {offer.kinds[1]} and more"
     sections = list(offer.sections)
-    if offer.sections[sections[0]] >= 0.8:
+    if offer.sections[sections[0]] >= MOSTLY:
         return sections[0] if len(sections) == 1 else f"{sections[0]} and more"
     return f"{sections[0]}, {sections[1]} and more"
 
@@ -192,7 +216,11 @@ def offer_points(offer: Offer) -> list[str]:
     rest = company[:3]
     rest += [offer.brand] if offer.brand else []
     rest += [f"typical price {offer.price}"] if offer.price else []
-    rest += [f"{offer.discounted_percent}% of purchases at a card discount"] if few and offer.discounted_percent >= 30 else []
+    rest += (
+        [f"{offer.discounted_percent}% of purchases at a card discount"]
+        if few and offer.discounted_percent >= 30
+        else []
+    )
     rest += [sizes] if few and (sizes := size_range(offer.sizes)) else []
     rest += [f"{offer.rebought_percent}% of buyers bought again"] if few and offer.rebought_percent >= 30 else []
     return (points + rest + company[3:])[:MOST_POINTS]
@@ -217,7 +245,9 @@ def offer_description(offer: Offer) -> str:
     names = ", ".join(shown) + more if more else listed(shown)
     said = [f"This coupon covers {number}: {offer.brand.replace(' ', '-') + ' ' if offer.brand else ''}{names}."]
     if offer.sizes:
-        said.append(f"Sizes include {listed(offer.sizes[:4])}." if len(offer.sizes) > 4 else f"Sizes: {listed(offer.sizes)}.")
+        said.append(
+            f"Sizes include {listed(offer.sizes[:4])}." if len(offer.sizes) > 4 else f"Sizes: {listed(offer.sizes)}."
+        )
     if offer.price:
         said.append(f"The typical price paid is {offer.price}.")
     if offer.discounted_percent:
@@ -233,11 +263,15 @@ def offer_description(offer: Offer) -> str:
 def offer_attributes(offer: Offer) -> dict[str, str]:
     """Named facts."""
     found = {
-        "brand": offer.brand, "sizes": ", ".join(offer.sizes[:8]), "products": str(offer.products),
-        "product_types": ", ".join(offer.kinds[:MOST_POINTS]), "typical_price": offer.price,
+        "brand": offer.brand,
+        "sizes": ", ".join(offer.sizes[:8]),
+        "products": str(offer.products),
+        "product_types": ", ".join(offer.kinds[:MOST_POINTS]),
+        "typical_price": offer.price,
         "card_discount": f"{offer.discounted_percent}% of purchases" if offer.discounted_percent else "",
         "bought_again": f"{offer.rebought_percent}% of buyers" if offer.rebought_percent else "",
-        "starts": offer.starts, "ends": offer.ends,
+        "starts": offer.starts,
+        "ends": offer.ends,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -248,21 +282,56 @@ def offer_facts(offer: Offer) -> list[dict[str, object]]:
     figures = offer.figures
     found: list[dict[str, object]] = [
         {"fact": "products", "value": offer.products, "source": "the coupon's product list"},
-        {"fact": "product_types", "value": list(offer.kinds), "source": "the coupon's product list",
-         "ordered_by": "purchases", **period},
+        {
+            "fact": "product_types",
+            "value": list(offer.kinds),
+            "source": "the coupon's product list",
+            "ordered_by": "purchases",
+            **period,
+        },
     ]
     if offer.price:
-        found.append({"fact": "typical_price", "value": offer.price, "statistic": "median paid for one",
-                      "denominator": figures.priced, **period})
+        found.append(
+            {
+                "fact": "typical_price",
+                "value": offer.price,
+                "statistic": "median paid for one",
+                "denominator": figures.priced,
+                **period,
+            }
+        )
     if offer.discounted_percent:
-        found.append({"fact": "card_discount", "value": f"{offer.discounted_percent}%", "numerator": figures.discounted,
-                      "denominator": figures.lines, **period})
+        found.append(
+            {
+                "fact": "card_discount",
+                "value": f"{offer.discounted_percent}%",
+                "numerator": figures.discounted,
+                "denominator": figures.lines,
+                **period,
+            }
+        )
     if offer.rebought_percent:
-        found.append({"fact": "bought_again", "value": f"{offer.rebought_percent}%", "numerator": figures.rebuyers,
-                      "denominator": figures.buyers, **period})
-    found += [{"fact": "often_bought_with", "value": bought.kind, "of": bought.of, "lift": round(bought.figures.lift, 2),
-               "numerator": bought.figures.together, "denominator": bought.figures.baskets, **period}
-              for bought in offer.companions]
+        found.append(
+            {
+                "fact": "bought_again",
+                "value": f"{offer.rebought_percent}%",
+                "numerator": figures.rebuyers,
+                "denominator": figures.buyers,
+                **period,
+            }
+        )
+    found += [
+        {
+            "fact": "often_bought_with",
+            "value": bought.kind,
+            "of": bought.of,
+            "lift": round(bought.figures.lift, 2),
+            "numerator": bought.figures.together,
+            "denominator": bought.figures.baskets,
+            **period,
+        }
+        for bought in offer.companions
+    ]
     return found
 
 

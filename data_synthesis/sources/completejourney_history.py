@@ -95,7 +95,7 @@ class Register:
 
     def lines_of(self, products: Rows, before: int) -> Rows:
         """Positions of the products' lines among the first `before` lines."""
-        found = [self._by_product[self._product_ends[p]:self._product_ends[p + 1]] for p in products]
+        found = [self._by_product[self._product_ends[p] : self._product_ends[p + 1]] for p in products]
         rows = np.concatenate(found) if found else np.empty(0, np.int64)
         return rows[rows < before]
 
@@ -107,8 +107,15 @@ class Register:
         visits = np.unique(np.stack([self._household[rows], self._basket[rows]]), axis=1)[0]
         buyers, counts = np.unique(visits, return_counts=True)
         bought = np.bincount(self._product[rows], minlength=len(self._product_ends) - 1)[products]
-        return Figures(len(rows), len(prices), float(np.median(prices)) if len(prices) else None,
-                       int(self._discounted[rows].sum()), len(buyers), int((counts > 1).sum()), bought)
+        return Figures(
+            len(rows),
+            len(prices),
+            float(np.median(prices)) if len(prices) else None,
+            int(self._discounted[rows].sum()),
+            len(buyers),
+            int((counts > 1).sum()),
+            bought,
+        )
 
     def baskets_of(self, products: Rows, before: int) -> Rows:
         """The baskets, among the first `before` lines, that hold any of the products."""
@@ -116,7 +123,7 @@ class Register:
 
     def kinds_in(self, baskets: Rows) -> Rows:
         """[kinds] how many of the baskets hold each type."""
-        found = [self._pair_kind[self._basket_ends[b]:self._basket_ends[b + 1]] for b in baskets]
+        found = [self._pair_kind[self._basket_ends[b] : self._basket_ends[b + 1]] for b in baskets]
         return np.bincount(np.concatenate(found) if found else np.empty(0, np.int64), minlength=self._kinds)
 
 
@@ -144,7 +151,7 @@ class Past:
         """Types found in the same baskets clearly more often than in any basket, the most telling first.
 
         Clearly: the lower end of the share's 90% Wilson interval (Wilson 1927) is still `MIN_LIFT` times the share
-        in all baskets. Ranked by that careful lift times the square root of the share, so that neither a rarity with
+        in all baskets. Ranked by the square of that careful lift times the square root of the share, so that neither a rarity with
         a high lift nor a staple that everybody buys leads.
         """
         baskets = self.register.baskets_of(products, self.lines)
@@ -155,7 +162,7 @@ class Past:
         base = np.maximum(self.by_kind, 1) / self.baskets
         lift, careful = part / base, wilson_low(together, len(baskets)) / base
         good = (together >= MIN_SHARED_BASKETS) & (part >= MIN_SHARED_PART) & (careful >= MIN_LIFT)
-        rank = sorted(np.flatnonzero(good), key=lambda k: (-careful[k] * np.sqrt(part[k]), k))
+        rank = sorted(np.flatnonzero(good), key=lambda k: (-(careful[k] ** 2) * np.sqrt(part[k]), k))
         return [Companion(int(k), int(together[k]), len(baskets), float(lift[k])) for k in rank]
 
 

@@ -13,30 +13,132 @@ from functools import cache
 from importlib.resources import files
 
 DEPARTMENTS = {
-    "GROCERY": "groceries", "DRUG GM": "drugstore and household items", "PRODUCE": "fresh produce",
-    "COSMETICS": "cosmetics", "NUTRITION": "natural foods", "MEAT": "meat counter", "MEAT-PCKGD": "packaged meat",
-    "DELI": "deli", "PASTRY": "bakery", "FLORAL": "flowers", "MISCELLANEOUS": "miscellaneous items",
-    "SEAFOOD-PCKGD": "packaged seafood", "SPIRITS": "beer, wine and spirits", "SEAFOOD": "fresh seafood",
-    "GARDEN CENTER": "garden center", "RESTAURANT": "restaurant meals", "SALAD BAR": "salad bar",
-    "COUPON": "store coupons", "TRAVEL & LEISURE": "travel and leisure", "FROZEN GROCERY": "frozen foods",
-    "FUEL": "fuel", "CHEF SHOPPE": "prepared meals", "PHOTO & VIDEO": "photo and video",
-    "CNTRL/STORE SUP": "store supplies", "TOYS": "toys", "POSTAL CENTER": "postage",
-    "CHARITABLE CONT": "charitable contributions", "PROD-WHS SALES": "produce", "AUTOMOTIVE": "car care products",
-    "ELECT &PLUMBING": "electrical and plumbing supplies", "GM MERCH EXP": "general merchandise",
+    "GROCERY": "groceries",
+    "DRUG GM": "drugstore and household items",
+    "PRODUCE": "fresh produce",
+    "COSMETICS": "cosmetics",
+    "NUTRITION": "natural foods",
+    "MEAT": "meat counter",
+    "MEAT-PCKGD": "packaged meat",
+    "DELI": "deli",
+    "PASTRY": "bakery",
+    "FLORAL": "flowers",
+    "MISCELLANEOUS": "miscellaneous items",
+    "SEAFOOD-PCKGD": "packaged seafood",
+    "SPIRITS": "beer, wine and spirits",
+    "SEAFOOD": "fresh seafood",
+    "GARDEN CENTER": "garden center",
+    "RESTAURANT": "restaurant meals",
+    "SALAD BAR": "salad bar",
+    "COUPON": "store coupons",
+    "TRAVEL & LEISURE": "travel and leisure",
+    "FROZEN GROCERY": "frozen foods",
+    "FUEL": "fuel",
+    "CHEF SHOPPE": "prepared meals",
+    "PHOTO & VIDEO": "photo and video",
+    "CNTRL/STORE SUP": "store supplies",
+    "TOYS": "toys",
+    "POSTAL CENTER": "postage",
+    "CHARITABLE CONT": "charitable contributions",
+    "PROD-WHS SALES": "produce",
+    "AUTOMOTIVE": "car care products",
+    "ELECT &PLUMBING": "electrical and plumbing supplies",
+    "GM MERCH EXP": "general merchandise",
     "HOUSEWARES": "housewares",
 }
 """What a person calls each department."""
 
-BRANDLESS = frozenset({"PRODUCE", "MEAT", "SEAFOOD", "FLORAL", "DELI", "PASTRY", "SALAD BAR", "FUEL", "RESTAURANT",
-                       "CHEF SHOPPE", "GARDEN CENTER", "PHOTO & VIDEO", "MISCELLANEOUS", "COUPON", "PROD-WHS SALES",
-                       "TRAVEL & LEISURE", "POSTAL CENTER", "CHARITABLE CONT", "CNTRL/STORE SUP"})
-"""Departments of loose or counter goods, where the brand column says nothing to a shopper."""
+UNSORTED = "miscellaneous items"
+"""The name of what the register itself does not sort."""
 
-GENERIC = frozenset({"premium", "traditional", "value", "mainstream", "economy", "fresh", "frozen", "marinated", "seasoned",
-                     "natural", "lean", "other", "regular", "specialty", "dry", "smoked", "cooked", "internal",
-                     "external", "ribs", "pails", "quarts", "cones", "seasonal", "microwave", "oven", "standard", "misc"})
-"""Phrases that mean nothing without their category."""
+_LOOSE = frozenset(
+    {
+        "PRODUCE",
+        "MEAT",
+        "SEAFOOD",
+        "FLORAL",
+        "DELI",
+        "PASTRY",
+        "SALAD BAR",
+        "FUEL",
+        "RESTAURANT",
+        "CHEF SHOPPE",
+        "GARDEN CENTER",
+        "PHOTO & VIDEO",
+        "MISCELLANEOUS",
+        "COUPON",
+        "PROD-WHS SALES",
+        "TRAVEL & LEISURE",
+        "POSTAL CENTER",
+        "CHARITABLE CONT",
+        "CNTRL/STORE SUP",
+        "MAGAZINE",
+        "NEWSPAPER",
+        "GREETING CARDS/WRAP/PARTY SPLY",
+        "BOOKSTORE",
+        "TICKETS",
+        "FRZN ICE",
+        "COUPON/MISC ITEMS",
+        "FLORAL BALLOONS",
+    }
+)
+_NAMED_BRANDS = frozenset({"MAKEUP AND TREATMENT", "BATH", "HOSIERY/SOCKS", "FRAGRANCES", "TOYS AND GAMES"})
 
+
+def brand_matters(category: str, department: str, phrase: str) -> bool:
+    """Whether "name brand" tells a shopper anything: not of loose goods, and not where the phrase names the brand."""
+    return not (department in _LOOSE or category in _LOOSE or (category in _NAMED_BRANDS and phrase[:1].isupper()))
+
+
+UNFINISHED = frozenset(
+    {
+        "adult",
+        "asian",
+        "authentic",
+        "boxed",
+        "bulk",
+        "canned",
+        "cooked",
+        "dry",
+        "economy",
+        "external",
+        "fresh",
+        "frozen",
+        "gift",
+        "green",
+        "ground",
+        "hispanic",
+        "internal",
+        "lean",
+        "mainstream",
+        "marinated",
+        "microwave",
+        "natural",
+        "organic",
+        "outdoor",
+        "party",
+        "premium",
+        "processed",
+        "raw",
+        "refrigerated",
+        "regional",
+        "regular",
+        "seasonal",
+        "seasoned",
+        "smoked",
+        "special",
+        "specialty",
+        "standard",
+        "summer",
+        "super",
+        "traditional",
+        "unsweetened",
+        "value",
+        "valentine",
+        "with",
+    }
+)
+"""Last words that leave a phrase hanging."""
 
 CUTS = frozenset({"BEEF", "PORK", "LAMB", "VEAL", "CHICKEN", "TURKEY"})
 """Categories whose types name a cut and not the animal."""
@@ -52,6 +154,15 @@ def _phrases() -> dict[tuple[str, str], str]:
 def _abbreviations() -> dict[str, str]:
     text = files(__package__).joinpath("completejourney_abbreviations.csv").read_text(encoding="utf-8")
     return {row["abbreviation"]: row["words"] for row in csv.DictReader(text.splitlines())}
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """The words the two tables use: a type nobody named may be spelled out in these and no others, so that a word cut
+    short by the register never gets into a title.
+    """
+    known = " ".join([*_phrases().values(), *_abbreviations().values()])
+    return frozenset(word.lower() for word in re.findall(r"[\w'%-]+", known))
 
 
 @cache
@@ -73,20 +184,25 @@ def type_phrase(category: str, kind: str, department: str) -> str:
     """
     if kind and (named := _phrases().get((category, kind)) or _phrases().get(("*", kind))):
         return named
-    words, home = spelled_out(kind), category_phrase(category, department)
-    if not words:
+    home = category_phrase(category, department)
+    words = spelled_out(kind)
+    if not words or not set(re.findall(r"[\w'%-]+", words)) <= _vocabulary():
         return home
+    if words.split()[-1] in UNFINISHED:
+        return f"{words} {home}" if words in UNFINISHED and words not in home.split() else home
     if category in CUTS and home not in words:
         return f"{home} {words}"
-    return f"{words} {home}" if words in GENERIC else words
+    return words
 
 
 def spelled_out(text: str) -> str:
     """A register text with its abbreviations spelled out, in lower case, without brackets, slashes or codes."""
-    text = re.sub(r"\([^)]*\)?", " ", text.upper())
+    text = re.sub(r"\([^)]*\)?", " ", text.upper()).replace("W/O ", "WITHOUT ")
     text = re.sub(r"^[A-Z ]{2,9}:", " ", text)
-    parts = [" ".join(filter(None, (_word(word) for word in re.findall(r"[A-Z0-9%.']+", part))))
-             for part in re.split(r"[/&]", re.sub(r"[-:]", " ", text))]
+    parts = [
+        " ".join(filter(None, (_word(word) for word in re.findall(r"[A-Z0-9%.']+", part))))
+        for part in re.split(r"[/&]", re.sub(r"[-:]", " ", text))
+    ]
     kept = [part for part in parts if part]
     return kept[0] if len(kept) == 1 else (", ".join(kept[:-1]) + " and " + kept[-1] if kept else "")
 
@@ -97,10 +213,29 @@ def _word(word: str) -> str:
     return word.lower() if known is None else known
 
 
-_DAIRY = frozenset({"CHEESE", "YOGURT", "FLUID MILK PRODUCTS", "REFRGRATD DOUGH PRODUCTS", "REFRGRATD JUICES/DRNKS",
-                    "MILK BY-PRODUCTS", "MISC. DAIRY", "MARGARINES", "BUTTER", "EGGS"})
-_SECTIONS = {"MEAT": "meat", "MEAT-PCKGD": "meat", "SEAFOOD": "seafood", "SEAFOOD-PCKGD": "seafood", "FLORAL": "flowers",
-             "GARDEN CENTER": "flowers", "DRUG GM": "drugstore items"}
+_DAIRY = frozenset(
+    {
+        "CHEESE",
+        "YOGURT",
+        "FLUID MILK PRODUCTS",
+        "REFRGRATD DOUGH PRODUCTS",
+        "REFRGRATD JUICES/DRNKS",
+        "MILK BY-PRODUCTS",
+        "MISC. DAIRY",
+        "MARGARINES",
+        "BUTTER",
+        "EGGS",
+    }
+)
+_SECTIONS = {
+    "MEAT": "meat",
+    "MEAT-PCKGD": "meat",
+    "SEAFOOD": "seafood",
+    "SEAFOOD-PCKGD": "seafood",
+    "FLORAL": "flowers",
+    "GARDEN CENTER": "flowers",
+    "DRUG GM": "drugstore items",
+}
 
 
 def section_phrase(category: str, department: str) -> str:
@@ -112,13 +247,52 @@ def section_phrase(category: str, department: str) -> str:
     return _SECTIONS.get(department) or DEPARTMENTS.get(department, "other items")
 
 
-_UNITS = {"OZ": "oz", "LB": "lb", "LBS": "lb", "ML": "ml", "L": "L", "LT": "L", "LTR": "L", "CT": "count", "PK": "pack",
-          "GAL": "gallon", "GA": "gallon", "QT": "quart", "PT": "pint", "IN": "inch", "FT": "ft", "GM": "g", "G": "g",
-          "GR": "g", "KG": "kg", "MG": "mg", "LOAD": "loads", "LDS": "loads", "LOADS": "loads", "USES": "uses",
-          "DZ": "dozen", "DOZ": "dozen", "SQ FT": "sq ft", "PC": "pieces", "RL": "rolls", "ROLL": "rolls",
-          "FL OZ": "fl oz", "CC": "ml"}
-_WHOLE = {"GAL": "1 gallon", "GALLON": "1 gallon", "QT": "1 quart", "PT": "1 pint", "PINT": "1 pint", "DOZ": "1 dozen",
-          "DZ": "1 dozen", "1/2 GAL": "half gallon", "1/2 GA": "half gallon", "LB": "1 lb"}
+_UNITS = {
+    "OZ": "oz",
+    "LB": "lb",
+    "LBS": "lb",
+    "ML": "ml",
+    "L": "L",
+    "LT": "L",
+    "LTR": "L",
+    "CT": "count",
+    "PK": "pack",
+    "GAL": "gallon",
+    "GA": "gallon",
+    "QT": "quart",
+    "PT": "pint",
+    "IN": "inch",
+    "FT": "ft",
+    "GM": "g",
+    "G": "g",
+    "GR": "g",
+    "KG": "kg",
+    "MG": "mg",
+    "LOAD": "loads",
+    "LDS": "loads",
+    "LOADS": "loads",
+    "USES": "uses",
+    "DZ": "dozen",
+    "DOZ": "dozen",
+    "SQ FT": "sq ft",
+    "PC": "pieces",
+    "RL": "rolls",
+    "ROLL": "rolls",
+    "FL OZ": "fl oz",
+    "CC": "ml",
+}
+_WHOLE = {
+    "GAL": "1 gallon",
+    "GALLON": "1 gallon",
+    "QT": "1 quart",
+    "PT": "1 pint",
+    "PINT": "1 pint",
+    "DOZ": "1 dozen",
+    "DZ": "1 dozen",
+    "1/2 GAL": "half gallon",
+    "1/2 GA": "half gallon",
+    "LB": "1 lb",
+}
 
 
 @cache

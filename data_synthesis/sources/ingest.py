@@ -47,26 +47,41 @@ def _write(draft: Draft, tabled: Tabled, source: str) -> dict[str, object]:
     for name, rows in tabled.rows_in.items():
         if rows != tabled.rows_kept[name] + rejected[name]:
             raise AssertionError(f"{name}: {rows} rows in, {tabled.rows_kept[name]} kept, {rejected[name]} rejected")
-    for name, frame, schema in (("items", tabled.items, ITEMS), ("events", tabled.events, EVENTS),
-                                ("ads", tabled.ads, ADS), ("impressions", tabled.impressions, IMPRESSIONS)):
+    for name, frame, schema in (
+        ("items", tabled.items, ITEMS),
+        ("events", tabled.events, EVENTS),
+        ("ads", tabled.ads, ADS),
+        ("impressions", tabled.impressions, IMPRESSIONS),
+    ):
         draft.rows[name] = write_table(draft.path / f"{name}.parquet", frame, schema)
     for name, frame in tabled.extras.items():
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), draft.path / f"{name}_extra.parquet")
     with (draft.path / "rejected.jsonl").open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps({"table": r.table, "row": r.row, "reason": r.reason}) + "\n"
-                          for r in tabled.rejections)
+        stream.writelines(
+            json.dumps({"table": r.table, "row": r.row, "reason": r.reason}) + "\n" for r in tabled.rejections
+        )
     draft.rows["rejected"] = len(tabled.rejections)
     counts: dict[str, object] = {
-        "users": int(tabled.events["user_id"].nunique()), "items": len(tabled.items), "events": len(tabled.events),
-        "ads": len(tabled.ads), "live_ads": int(tabled.ads["live"].sum()),
-        "trainable_ads": int(tabled.ads["trainable"].sum()), "impressions": len(tabled.impressions),
-        "clicks": int(tabled.impressions["clicked"].sum()), "rejected": len(tabled.rejections),
+        "users": int(tabled.events["user_id"].nunique()),
+        "items": len(tabled.items),
+        "events": len(tabled.events),
+        "ads": len(tabled.ads),
+        "live_ads": int(tabled.ads["live"].sum()),
+        "trainable_ads": int(tabled.ads["trainable"].sum()),
+        "impressions": len(tabled.impressions),
+        "clicks": int(tabled.impressions["clicked"].sum()),
+        "rejected": len(tabled.rejections),
     }
     draft.facts.update(
-        source=source, train_until=tabled.train_until, live_at=tabled.live_at, **counts,
-        rows_in=dict(tabled.rows_in), rows_kept=dict(tabled.rows_kept), rows_rejected=rejected,
-        rejected_by_reason=tabled.rejected_by_reason, extra_columns={
-            name: [str(c) for c in frame.columns[1:]] for name, frame in tabled.extras.items()},
+        source=source,
+        train_until=tabled.train_until,
+        live_at=tabled.live_at,
+        **counts,
+        rows_in=dict(tabled.rows_in),
+        rows_kept=dict(tabled.rows_kept),
+        rows_rejected=rejected,
+        rejected_by_reason=tabled.rejected_by_reason,
+        extra_columns={name: [str(c) for c in frame.columns[1:]] for name, frame in tabled.extras.items()},
     )
     return {"source": source, "train_until": tabled.train_until, "live_at": tabled.live_at, **counts}
 
