@@ -14,10 +14,9 @@ from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import sparse
 
-from clustering.interests import group_titles, measure, one_of_each, spell_out, stand_out, tell_apart
+from clustering.interests import Line, group_titles, measure, one_of_each, spell_out, stand_out, tell_apart, withhold
 from clustering.vectors import Floats, Integers
 from creator.core.data import Histories
 
@@ -27,27 +26,27 @@ USERS_READ = 50_000
 """Cards of more users than this are drawn from a seeded sample of so many."""
 
 
-class ItemLine(TypedDict):
+class Figures(TypedDict):
+    """How a cluster's members (`members` of them backing it) stand against the average user."""
+
+    members_share: float
+    average_share: float
+    lift: float
+    z: float
+    members: int
+
+
+class ItemLine(Figures):
     """One typical item: shares are of users who have it in their window; items of one title count as one."""
 
     title: str
     catalogue_items: int
-    members_share: float
-    average_share: float
-    lift: float
-    z: float
-    members: int
 
 
-class InterestLine(TypedDict):
+class InterestLine(Figures):
     """One interest: shares are of a user's window events, averaged over users."""
 
     interest: str
-    members_share: float
-    average_share: float
-    lift: float
-    z: float
-    members: int
 
 
 class Card(TypedDict):
@@ -113,7 +112,12 @@ def read_windows(
 
 
 def describe(
-    sizes: Integers, similarity: Sequence[Floats], users: int, windows: Windows | None, items: pd.DataFrame | None
+    sizes: Integers,
+    similarity: Sequence[Floats],
+    users: int,
+    windows: Windows | None = None,
+    item_titles: Sequence[str] = (),
+    withheld: frozenset[str] = frozenset(),
 ) -> list[Card]:
     """The cards of all clusters.
 
@@ -122,7 +126,8 @@ def describe(
         similarity: for each cluster, its members' cosines to the centroid.
         users: all users, also those in no cluster.
         windows: what they did, or None when no DATA was named: cards then hold sizes only.
-        items: the items table whose rows the windows count, or None.
+        item_titles: [I], of the items that the windows count.
+        withheld: words in lower case that would say something about a person; no line with one is shown.
     """
     cards = [
         Card(
@@ -138,44 +143,39 @@ def describe(
         )
         for k, size in enumerate(sizes)
     ]
-    if windows is None or items is None or not len(windows.cluster_id):
+    if windows is None or not len(windows.cluster_id):
         return cards
-    item_titles = items["title"].astype(str).tolist()
     (by_title, titles), (by_phrase, phrases) = group_titles(item_titles), spell_out(item_titles)
-    having = sparse.csc_array(by_phrase)
+    having, grouped = sparse.csc_array(by_phrase), np.asarray(by_title.sum(axis=0)).ravel()
     bought = sparse.csr_array(windows.counts @ by_title)
     events = np.asarray(bought.sum(axis=1)).ravel()
     of_titles = measure(sparse.csr_array(bought > 0, dtype=np.float64))
     of_phrases = measure(sparse.csr_array(sparse.diags_array(1 / events) @ (windows.counts @ by_phrase)))
-    grouped = np.asarray(by_title.sum(axis=0)).ravel()
     for card in cards:
         members = np.flatnonzero(windows.cluster_id == card["cluster_id"])
         card["users_read"] = len(members)
         if not len(members):
             continue
+        found = withhold(stand_out(of_titles, members), titles, withheld)
         card["items"] = [
-            ItemLine(
-                title=titles[line.column],
-                catalogue_items=int(grouped[line.column]),
-                members_share=line.own,
-                average_share=line.average,
-                lift=line.own / line.average,
-                z=line.z,
-                members=line.members,
-            )
-            for line in one_of_each(stand_out(of_titles, members), titles)[:ITEMS_SHOWN]
+            ItemLine(title=titles[line.column], catalogue_items=int(grouped[line.column]), **_figures(line))
+            for line in one_of_each(found, titles)[:ITEMS_SHOWN]
         ]
         item_events = np.asarray(windows.counts[members].sum(axis=0), dtype=np.float64).ravel()
+        found = withhold(stand_out(of_phrases, members), phrases, withheld)
         card["interests"] = [
-            InterestLine(
-                interest=phrases[line.column],
-                members_share=line.own,
-                average_share=line.average,
-                lift=line.own / line.average,
-                z=line.z,
-                members=line.members,
-            )
-            for line in tell_apart(stand_out(of_phrases, members), phrases, item_events, having, INTERESTS_SHOWN)
+            InterestLine(interest=phrases[line.column], **_figures(line))
+            for line in tell_apart(found, phrases, item_events, having, INTERESTS_SHOWN)
         ]
         card["name"] = ", ".join(line["interest"] for line in card["interests"][:2])
     return cards
+
+
+def _figures(line: Line) -> Figures:
+    return Figures(
+        members_share=line.own,
+        average_share=line.average,
+        lift=line.own / line.average,
+        z=line.z,
+        members=line.members,
+    )

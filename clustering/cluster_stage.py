@@ -20,6 +20,7 @@ from creator.core.artefacts import Artefact, Draft, open_artefact, write_artefac
 from creator.core.data import Data, open_data, write_table
 from creator.core.errors import ArtefactError, InputError
 from creator.core.progress import Progress, say
+from creator.facts.vocabulary import vocabulary
 
 ASSIGNMENT = pa.schema(
     [
@@ -145,21 +146,24 @@ def _describe(
 ) -> list[Card]:
     from clustering.cards import describe, read_windows
 
-    similarity = [guarded.placement.similarity[guarded.cluster_id == k] for k in range(len(sizes))]
-    windows = None
-    if data:
-        history = options.history or _recorded_history(embeddings)
-        as_of = embeddings.facts.get("as_of")
-        windows = read_windows(
-            data.histories,
-            users.user_ids,
-            cluster_id,
-            seed=options.seed,
-            length=history,
-            as_of=float(as_of) if isinstance(as_of, int | float) else data.live_at,
-        )
-        facts |= {"history": history, "windows_read": len(windows.cluster_id)}
-    return describe(sizes, similarity, len(cluster_id), windows, data.items if data else None)
+    order = np.argsort(guarded.cluster_id, kind="stable")[-int(sizes.sum()) :]
+    similarity = np.split(guarded.placement.similarity[order], np.cumsum(sizes)[:-1])
+    if data is None:
+        return describe(sizes, similarity, len(cluster_id))
+    as_of = embeddings.facts.get("as_of")
+    history = options.history or _recorded_history(embeddings)
+    windows = read_windows(
+        data.histories,
+        users.user_ids,
+        cluster_id,
+        as_of=float(as_of) if isinstance(as_of, int | float) else data.live_at,
+        length=history,
+        seed=options.seed,
+    )
+    facts |= {"history": history, "windows_read": len(windows.cluster_id)}
+    words = vocabulary()
+    withheld = frozenset(words.personal) - words.ambiguous
+    return describe(sizes, similarity, len(cluster_id), windows, data.items["title"].astype(str).tolist(), withheld)
 
 
 def _write_assignment(

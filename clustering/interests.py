@@ -138,6 +138,11 @@ def stand_out(measured: Measured, members: Integers) -> list[Line]:
     return sorted(lines, key=lambda line: (-line.z, line.column))
 
 
+def withhold(found: Sequence[Line], texts: Sequence[str], words: frozenset[str]) -> list[Line]:
+    """The lines whose text has none of the words (in lower case)."""
+    return [line for line in found if not words.intersection(_WORD.findall(texts[line.column].lower()))]
+
+
 def one_of_each(found: Sequence[Line], titles: Sequence[str]) -> list[Line]:
     """The titles, without variants that differ only after a comma."""
     first: dict[str, Line] = {}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from clustering.interests import Line, group_titles, measure, one_of_each, spell_out, stand_out, tell_apart
+from clustering.interests import Line, group_titles, measure, one_of_each, spell_out, stand_out, tell_apart, withhold
 
 
 def test_phrases_are_runs_of_telling_words_that_two_titles_share():
@@ -86,3 +86,9 @@ def test_no_more_interests_are_taken_than_wanted():
 def test_variants_after_a_comma_are_shown_once():
     found = [line(n, 0.5, 9 - n) for n in range(3)]
     assert one_of_each(found, ["Rope, 5 m", "Rope, 10 m", "Bag"]) == [found[0], found[2]]
+
+
+def test_lines_that_would_speak_of_a_person_are_withheld():
+    found = [line(n, 0.5, 9 - n) for n in range(3)]
+    kept = withhold(found, ["Senior shoes", "Shoes", "For PENSIONERS, 2 pairs"], frozenset(["senior", "pensioners"]))
+    assert kept == [found[1]]
