@@ -33,6 +33,7 @@ MADE_BY = {
     "pairs": "prune",
     "titles": "generate",
     "audit": "audit",
+    "evaluation": "evaluate",
 }
 
 

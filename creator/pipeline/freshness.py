@@ -39,8 +39,10 @@ class Record:
 
 def stage_record(job: Job, run: Path) -> Record:
     """The record that a stage would get if it ran now; its inputs must be whole."""
-    inputs = {stage.section: output_digest(stage, run) for stage in job.reads}
-    return Record({name: setting_digest(value) for name, value in job.settings().items()}, inputs)
+    settings = {name: setting_digest(value) for name, value in job.settings().items()}
+    if job.stage.closing:  # its words name the folder
+        settings["run"] = config_digest(str(run))
+    return Record(settings, {stage.section: output_digest(stage, run) for stage in job.reads})
 
 
 def staleness(job: Job, run: Path, now: Record) -> str:
@@ -80,8 +82,8 @@ def begin(job: Job, run: Path, record: Record) -> None:
     _write(job.stage, run, record)
 
 
-def finish(job: Job, run: Path, record: Record) -> None:
-    """Write down that the stage ended well.
+def finish(job: Job, run: Path, record: Record, words: str) -> None:
+    """Write down that the stage ended well, and what it said if that is to be said again.
 
     Raises:
         ArtefactError: it did not leave a whole output.
@@ -91,7 +93,14 @@ def finish(job: Job, run: Path, record: Record) -> None:
             raise ArtefactError(f"'{job.stage.command}' ended without making {run / name}")
     if job.stage.kind:
         open_artefact(run / job.stage.outputs[0], job.stage.kind)
+    if job.stage.closing:
+        write_text(_place(job.stage, run).with_suffix(".txt"), words)
     _write(job.stage, run, replace(record, finished=True))
+
+
+def read_words(stage: Stage, run: Path) -> str:
+    """What a closing stage said when it last ran; "" for the others."""
+    return _place(stage, run).with_suffix(".txt").read_text(encoding="utf-8") if stage.closing else ""
 
 
 def sweep(stage: Stage, run: Path) -> None:

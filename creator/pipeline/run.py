@@ -18,11 +18,13 @@ from creator.core.command import option
 from creator.core.errors import StageError, UsageError
 from creator.core.progress import say
 from creator.core.registry import commands
-from creator.pipeline.freshness import begin, finish, stage_record, staleness
+from creator.pipeline.freshness import begin, finish, read_words, stage_record, staleness
 from creator.pipeline.stages import Job, plan, read_settings
 
 PROGRAM = (sys.executable, "-m", "creator")
 GRACE_S = 5.0
+INTERRUPTED = 130
+NAME_WIDTH = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,8 @@ def run(options: RunOptions) -> dict[str, object]:
     """Bring every stage of a run up to date and show what it made."""
     if options.out.exists() and not options.out.is_dir():
         raise UsageError([f"--out {options.out}: a file is there, expected a folder or nothing"])
-    from creator.pipeline import closing  # reads tables: too heavy for --help
-
     jobs = plan(read_settings(options.config, options.set), options.out, commands())
     outcomes = execute(jobs, options.out)
-    closing.show(options.out)
     return {
         "run": str(options.out),
         "stages_ran": [name for name, outcome in outcomes.items() if outcome.ran],
@@ -89,7 +88,8 @@ def execute(jobs: Sequence[Job], run: Path, program: Sequence[str] = PROGRAM) ->
             outcomes[job.stage.section] = _bring_up_to_date(job, run, program, lock)
     total_s = sum(outcome.took_s for outcome in outcomes.values())
     ran = sum(outcome.ran for outcome in outcomes.values())
-    print(f"{'total':<12}{ran} of {len(outcomes)} stages ran in {total_s:.0f} s", flush=True)
+    print(f"{'total':<{NAME_WIDTH}}{ran} of {len(outcomes)} stages ran in {total_s:.0f} s")
+    print("".join(read_words(job.stage, run) for job in jobs), end="", flush=True)
     return outcomes
 
 
@@ -97,44 +97,65 @@ def _bring_up_to_date(job: Job, run: Path, program: Sequence[str], lock: int) ->
     name, record = job.stage.section, stage_record(job, run)
     reason = staleness(job, run, record)
     if not reason:
-        print(f"{name:<12}fresh", flush=True)
+        print(f"{name:<{NAME_WIDTH}}fresh", flush=True)
         return Outcome(ran=False)
     say(f"{name}: {job.stage.command} ({reason})")
     begin(job, run, record)
     started = time.monotonic()
-    status, peak_mib = _call([*program, *job.arguments()], lock)
-    if status == 130:
+    ended = _call([*program, *job.arguments()], lock, listen=job.stage.closing)
+    if ended.status == INTERRUPTED:
         raise KeyboardInterrupt
-    if status:
-        end = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    if ended.status:
+        end = f"killed by {signal.Signals(-ended.status).name}" if ended.status < 0 else f"exit status {ended.status}"
         raise StageError(
             f"the stage '{name}' ({job.stage.command}) failed",
             got=end,
             cure="mend what is said above and run the same command again; finished stages are kept",
         )
-    finish(job, run, record)
-    outcome = Outcome(True, time.monotonic() - started, peak_mib)
-    print(f"{name:<12}ran in {outcome.took_s:.0f} s, {peak_mib / 1024:.1f} GiB", flush=True)
+    finish(job, run, record, ended.words)
+    outcome = Outcome(True, time.monotonic() - started, ended.peak_mib)
+    print(f"{name:<{NAME_WIDTH}}ran in {outcome.took_s:.0f} s, {ended.peak_mib / 1024:.1f} GiB", flush=True)
     return outcome
 
 
-def _call(words: Sequence[str], lock: int) -> tuple[int, float]:
-    """Run a child to its end; its exit status and peak memory in MiB.
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a child ended: exit status (negative: a signal), peak memory in MiB, and what it said if listened to."""
+
+    status: int
+    peak_mib: float
+    words: str
+
+
+def _call(words: Sequence[str], lock: int, *, listen: bool) -> _Ended:
+    """Run a child to its end.
 
     The child holds the lock too and dies with us, so that no orphan goes on writing beside the next run.
     """
     sys.stdout.flush()
-    child = subprocess.Popen(words, pass_fds=(lock,), preexec_fn=_die_with_parent)  # noqa: S603 - our own program
+    child = subprocess.Popen(  # noqa: S603 - our own program
+        words,
+        stdout=subprocess.PIPE if listen else None,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"} if listen else None,
+        pass_fds=(lock,),
+        preexec_fn=_die_with_parent,
+    )
     try:
+        said = ""
+        if child.stdout is not None:
+            with child.stdout:
+                said = child.stdout.read()
         _, status, usage = os.wait4(child.pid, 0)
     except KeyboardInterrupt:
         _end(child)
         raise
     child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, usage.ru_maxrss / 1024
+    return _Ended(child.returncode, usage.ru_maxrss / 1024, said)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[str]) -> None:
     """Let a child that got the same Ctrl-C end by itself; then insist."""
     for insist in (child.terminate, child.kill):
         try:

@@ -31,6 +31,7 @@ class Stage:
         outputs: what it leaves in RUN; the first is what `gives` names.
         kind: the artefact's kind, or "" when the outputs are plain files.
         optional: done only if the configuration has its section.
+        closing: what it prints ends every run, also one that finds it fresh.
     """
 
     section: str
@@ -39,6 +40,7 @@ class Stage:
     outputs: tuple[str, ...]
     kind: str = ""
     optional: bool = False
+    closing: bool = False
 
 
 STAGES = (
@@ -52,7 +54,9 @@ STAGES = (
     Stage("titles", "generate", "titles", ("titles",), "titles"),
     Stage("audit", "audit", "audit", ("audit",), "audit"),
     Stage("store", "publish", "store", ("store.db",)),
-    Stage("report", "report", "report", ("report.html", "summary.json")),
+    Stage("evaluation_titles", "evaluate titles", "evaluation_titles", ("evaluation_titles",), "evaluation"),
+    Stage("evaluation_matching", "evaluate matching", "evaluation_matching", ("evaluation_matching",), "evaluation"),
+    Stage("report", "report", "report", ("report.html", "summary.json"), closing=True),
 )
 
 

@@ -25,7 +25,7 @@ STAGES = (
     Stage("yeast", "raise", "init", ("risen",), "yeast", optional=True),
     Stage("flour", "grind", "flour", ("flour",), "flour"),
     Stage("bread", "bake", "bread", ("bread",), "bread"),
-    Stage("bill", "weigh", "bill", ("bill.txt", "weights.json")),
+    Stage("bill", "weigh", "bill", ("bill.txt", "weights.json"), closing=True),
 )
 
 
@@ -133,6 +133,7 @@ def weigh(options: WeighOptions) -> dict[str, object]:
     rows = _rows(options.run / "bread")
     write_text(options.run / "weights.json", json.dumps([len(row) for row in rows]))
     write_text(options.out, "\n".join(rows))
+    print(f"{len(rows)} loaves, fünf to the row, in {options.run}")
     return {}
 
 
