@@ -34,7 +34,7 @@ UNITS = frozenset(
         r"\w+",
         """
         oz lb lbs g kg mg ml cl l gal gallon gallons qt pt fl ct count pack packs pk piece pieces inch inches ft sq cm
-        mm m km h hr hrs min mins s loads uses sheets size sizes sized percent w v mah gb tb mb
+        mm m km h hr hrs min mins s loads uses sheets size sizes sized percent w v mah gb tb mb x
         """,
     )
 )

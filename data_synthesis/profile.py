@@ -100,7 +100,8 @@ def find_interests(items: pd.DataFrame, events_by_item: npt.NDArray[np.int64]) -
     titles = [str(title) for title in items["title"]]
     shown = {title: {word.lower() for word in WORD.findall(title)} for title in set(titles)}
     holding = Counter(word for title in titles for word in shown[title])
-    common = frozenset(word for word, count in holding.items() if count > COMMON * len(titles)) | FUNCTION_WORDS | UNITS
+    most = max(COMMON * len(titles), 2 * RECURS)
+    common = frozenset(word for word, count in holding.items() if count > most) | FUNCTION_WORDS | UNITS
     holders = Counter(phrase for title in titles for phrase in set(_candidates(title, common)))
     names = {title: _name(title, common, holders) for title in shown}
     codes, phrases = pd.factorize(pd.Series([names[title] for title in titles], dtype=object))

@@ -31,7 +31,7 @@ _OFFER = re.compile(
 )
 _PARTS = re.compile(r"\s*[:|;]\s+|\s+[-–—]\s+|\.\s+|\s*\(|\)")
 _BARGAIN = re.compile(r"\d ?% off\b|^save\b", re.IGNORECASE)
-_MODIFIER = re.compile(r"^(?:[\w’']+-[\w’'-]+\s+)+")
+_MODIFIER = re.compile(r"^[\w’']+-[\w’'-]+\s+")
 _SIZE = re.compile(r",\s*(?P<size>[^,]*\d[^,]*)$")
 _LIST = re.compile(r",\s*|\s+and\s+|\s+or\s+")
 _AGE = re.compile(r"\bage[sd]?\b|\byears?[- ]olds?\b|\b(?:under|over)[- ]?\d+s\b", re.IGNORECASE)
@@ -111,6 +111,7 @@ def fits(title: str, ad: Ad) -> bool:
         len(title) <= MOST_CHARACTERS
         and len(words) <= most
         and len(said) - len(set(said)) <= 1
+        and title.casefold().count(" and more") <= 1
         and title.casefold() != ad.title.casefold()
         and said != content_words(ad.title)
     )
