@@ -1,35 +1,18 @@
-"""An ad prepared for checking: its words, where each stands, read once and used for every title of the ad."""
+"""An ad prepared for checking: its words, quantities, dates and names, read once and used for every title of the ad."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from creator.core.records import Ad
-from creator.facts.text import Folded, Word, fold, words
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One field of an ad.
-
-    Args:
-        field: "title", "description", "selling_points[2]", "attributes.size", "category".
-        text: the original words.
-        folded: the same, folded.
-        words: its words.
-    """
-
-    field: str
-    text: str
-    folded: Folded
-    words: tuple[Word, ...]
-
-    def quote(self, start: int, end: int, around: int = 40) -> str:
-        """The original words at a folded span with up to `around` characters on either side."""
-        first, last = self.folded.span(start, end)
-        left, right = max(0, first - around), min(len(self.text), last + around)
-        return ("…" if left else "") + self.text[left:right].strip() + ("…" if right < len(self.text) else "")
+from creator.facts.claims import Fact, read_facts
+from creator.facts.conditions import Clause, read_clauses
+from creator.facts.dates import Date, read_dates
+from creator.facts.entities import Known, Name, read_names
+from creator.facts.negation import Denial, denied_words, read_denials
+from creator.facts.passages import Passage, passages_of
+from creator.facts.text import Word
+from creator.facts.vocabulary import vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +22,64 @@ class AdFacts:
     Args:
         ad: the ad.
         passages: its fields.
-        places: for each word stem of the ad, the first passage and word that carry it.
+        places: for each word stem of the ad, the first passage and the index of the word that carries it.
+        facts: its quantities.
+        dates: its dates, each with the passage.
+        meanings: what its words mean or imply (WordNet).
+        numbered: for each stem, the figures that directly follow it ("arc" -> {"2"}).
+        known: its words, for what a title may take from it.
+        clauses: its sentences with their conditions.
+        denied: for each field, its denied words.
+        names: its proper names with their roles.
+        stated: every field folded, joined by line breaks.
+        spoken: its words as written (folded).
     """
 
     ad: Ad
     passages: tuple[Passage, ...]
-    places: dict[str, tuple[Passage, Word]]
+    places: dict[str, tuple[Passage, int]]
+    facts: tuple[Fact, ...]
+    dates: tuple[tuple[Date, Passage], ...]
+    meanings: frozenset[int]
+    numbered: dict[str, frozenset[str]]
+    known: Known
+    clauses: tuple[Clause, ...]
+    denied: tuple[tuple[Passage, dict[int, Denial]], ...]
+    names: tuple[Name, ...]
+    stated: str
+    spoken: frozenset[str]
 
     @classmethod
     def of(cls, ad: Ad) -> AdFacts:
         """Read an ad."""
-        passages = tuple(_passages(ad))
-        places: dict[str, tuple[Passage, Word]] = {}
+        passages = passages_of(ad)
+        places: dict[str, tuple[Passage, int]] = {}
+        facts: list[Fact] = []
+        dates: list[tuple[Date, Passage]] = []
+        numbered: dict[str, set[str]] = {}
         for passage in passages:
-            for word in passage.words:
-                places.setdefault(word.stem, (passage, word))
-        return cls(ad, passages, places)
+            for n, word in enumerate(passage.words):
+                places.setdefault(word.stem, (passage, n))
+                if word.kind == "number" and n and passage.words[n - 1].kind == "word":
+                    numbered.setdefault(passage.words[n - 1].stem, set()).add(word.text)
+            found = read_dates(passage.words)
+            dates += [(date, passage) for date in found]
+            facts += read_facts(passage, date_words(found))
+        spoken = frozenset(w.text for p in passages for w in p.words if w.kind != "sign")
+        meanings = vocabulary().meanings.implied_by(spoken - vocabulary().function)
+        return cls(
+            ad, passages, places, tuple(facts), tuple(dates), meanings,
+            {stem: frozenset(figures) for stem, figures in numbered.items()},
+            Known(frozenset(places), spoken, meanings), tuple(c for p in passages for c in read_clauses(p)),
+            tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages), read_names(passages),
+            "\n".join(p.folded.text for p in passages), spoken)
 
 
-def _passages(ad: Ad) -> Iterator[Passage]:
-    fields = [("title", ad.title), ("description", ad.description), ("category", ad.category)]
-    fields += [(f"selling_points[{n}]", point) for n, point in enumerate(ad.selling_points)]
-    fields += [(f"attributes.{name}", f"{name}: {value}") for name, value in ad.attributes.items()]
-    for field, text in fields:
-        if text:
-            folded = fold(text)
-            yield Passage(field, text, folded, words(folded.text))
+def date_words(dates: list[Date]) -> frozenset[int]:
+    """Indices of all words that belong to dates."""
+    return frozenset(n for date in dates for n in range(date.first, date.last + 1))
+
+
+def stems_of(found: tuple[Word, ...]) -> frozenset[str]:
+    """The stems of the words (signs left out)."""
+    return frozenset(w.stem for w in found if w.kind != "sign")

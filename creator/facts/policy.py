@@ -91,7 +91,7 @@ class PolicyFault:
     message: str
 
 
-def quality_faults(folded: str, found: tuple[Word, ...]) -> list[PolicyFault]:
+def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[PolicyFault]:
     """Whether a title reads as a finished phrase: at least two words, no loose end, no word twice in a row."""
     faults: list[PolicyFault] = []
     spoken = [w for w in found if w.kind != "sign"]

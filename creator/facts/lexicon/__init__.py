@@ -1,0 +1,1 @@
+"""Word knowledge the checks rest on: `words.toml` is written by hand, `wordnet.json` is derived by `build`."""

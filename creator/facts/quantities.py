@@ -1,0 +1,233 @@
+"""Quantities in a text: a figure or range, its unit, its direction ("up to"), its rate ("a month") and what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from creator.facts.numbers import Figure, read_figures
+from creator.facts.text import Word
+from creator.facts.units import COUNT, PERCENT, SHORT, Unit, ambiguous_forms, rate_adverbs, unit_forms
+from creator.facts.vocabulary import vocabulary
+
+IS, OVER, AT_LEAST, UNDER, AT_MOST, ABOUT = "is", "over", "at least", "under", "at most", "about"
+
+_BEFORE: dict[tuple[str, ...], str] = {tuple(k.split()): v for v, ks in {
+    OVER: ("over", "more than", "above", "exceeding", "beyond", "upwards of", "longer than", "greater than", "超过", "超 过"),
+    AT_LEAST: ("at least", "minimum", "min", "no less than", "not less than", "as little as", "starting at", "no fewer than",
+               "至 少"),
+    UNDER: ("under", "less than", "below", "fewer than", "lighter than", "within less than", "不 到"),
+    AT_MOST: ("up to", "at most", "maximum", "max", "no more than", "not more than", "as much as", "as many as", "as long as",
+              "within", "最 多"),
+    ABOUT: ("about", "around", "approximately", "approx", "roughly", "nearly", "almost", "circa", "some", "~", "close to", "约"),
+}.items() for k in ks}
+_AFTER: dict[tuple[str, ...], str] = {tuple(k.split()): v for v, ks in {
+    AT_LEAST: ("+", "or more", "or over", "and over", "and up", "or above", "and above", "or longer", "minimum", "以 上"),
+    AT_MOST: ("or less", "or fewer", "or under", "max", "maximum", "tops", "以 内"),
+}.items() for k in ks}
+_RATE_WORDS = frozenset(("a", "an", "per", "each", "every", "/"))
+_STOPS = frozenset("at by for from in into on to with within without per than that which who when while if or but is are was as via "
+                   "a an each every your you x by".split())
+_LOOK_BACK, _CONTEXT = 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An amount of something.
+
+    Args:
+        low: least figure as written; equal to `high` unless it is a range.
+        high: greatest figure as written.
+        units: what it may be measured in, the likeliest first.
+        relation: "is", "over", "at least", "under", "at most" or "about".
+        rate: what it is per: a unit's name, or a noun's stem; "" when it is not a rate.
+        counted: stems of the words it counts or measures, as far as they follow it.
+        first: index of its first word (a currency sign included).
+        last: index of its last word (its unit included).
+        figure: index of the first word of its first figure.
+        digits: decimals it is written with.
+        part: it is a fraction written as such ("a third").
+    """
+
+    low: Fraction
+    high: Fraction
+    units: tuple[Unit, ...]
+    relation: str
+    rate: str
+    counted: frozenset[str]
+    first: int
+    last: int
+    figure: int
+    digits: int = 0
+    part: bool = False
+
+
+def read_quantities(found: Sequence[Word], taken: frozenset[int] = frozenset()) -> list[Quantity]:
+    """Every quantity among the words.
+
+    Args:
+        found: the words of a text.
+        taken: indices of words that belong to something else (dates).
+    """
+    figures = [f for f in read_figures(found) if f.first not in taken]
+    quantities: list[Quantity] = []
+    skip = False
+    for n, figure in enumerate(figures):
+        if skip:
+            skip = False
+            continue
+        after = figures[n + 1] if n + 1 < len(figures) else None
+        quantity = _range(found, figure, after) if after is not None else None
+        if quantity is not None:
+            skip = True
+        else:
+            quantity = _single(found, figure)
+        if quantity is not None:
+            quantities.append(_finish(found, quantity))
+    return quantities
+
+
+def _single(found: Sequence[Word], figure: Figure) -> Quantity | None:
+    units, first, last = _unit(found, figure)
+    word = found[figure.first].text
+    if figure.ordinal:
+        after = _skip_hyphen(found, figure.last + 1)
+        unit = unit_forms().get(_text(found, after))
+        if figure.value == 1 and unit is not None and unit.dimension == "calendar":
+            return Quantity(figure.value, figure.value, (unit,), IS, "", frozenset(), figure.first, after, figure.first)
+        return None
+    value, part = figure.value, figure.part
+    if not units:
+        if part and not (word == "half" and _text(found, figure.last + 1) not in ("price", "off", "of", "the")):
+            value, units = value * 100, (PERCENT,)
+        elif part or (word == "one" and figure.last == figure.first) or (
+                word in ("couple", "pair", "duo", "trio") and figure.first == figure.last):
+            return None
+        else:
+            units = (COUNT,)
+    return Quantity(value, value, units, IS, "", frozenset(), first, last, figure.first, figure.digits, part)
+
+
+def _range(found: Sequence[Word], one: Figure, two: Figure) -> Quantity | None:
+    """"5 to 6 hours", "60 g - 80 g", "between 5 and 6": one quantity of two figures."""
+    units, first, last = _unit(found, one)
+    joiner = _text(found, last + 1)
+    start = _unit(found, two)[1]
+    between = _text(found, first - 1) == "between" and joiner == "and"
+    if last + 2 != start or not (joiner in ("-", "to", "~", "至", "到") or between) or one.ordinal or two.ordinal or one.part:
+        return None
+    after, _, end = _unit(found, two)
+    if one.value >= two.value or (units and after and units[0].dimension != after[0].dimension):
+        return None
+    measured = after or units or (COUNT,)
+    return Quantity(one.value, two.value, measured, IS, "", frozenset(), first - between, end, one.first,
+                    max(one.digits, two.digits))
+
+
+def _unit(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], int, int]:
+    """The units a figure may have, and the first and last word of figure and unit together."""
+    forms, ambiguous = unit_forms(), ambiguous_forms()
+    before = _text(found, figure.first - 1)
+    if before in forms and forms[before].dimension.startswith("money") and (
+            not before.isalpha() or len(before) == 3):
+        return ambiguous.get(before, (forms[before],)), figure.first - 1, figure.last
+    at = _skip_hyphen(found, figure.last + 1)
+    text = _text(found, at)
+    digits = found[figure.first].kind == "number"
+    if text in forms and not text.isalpha() and forms[text].dimension.startswith("money") and at + 1 < len(found) \
+            and found[at + 1].kind == "number" and found[at + 1].start == found[at].end:
+        return (), figure.first, figure.last  # the sign belongs to the next figure: "three €130 payments"
+    if text == "°" and _text(found, at + 1) in ("c", "f"):
+        return (forms["celsius" if _text(found, at + 1) == "c" else "fahrenheit"],), figure.first, at + 1
+    if text == "fl":
+        after = at + 1 + (_text(found, at + 1) == ".")
+        if _text(found, after) in ("oz", "ounce", "ounces"):
+            return (forms["floz"],), figure.first, after
+    if text == "per" and _text(found, at + 1) == "cent":
+        return (PERCENT,), figure.first, at + 1
+    if found[at].kind == "han" if at < len(found) else False:
+        return _han_unit(found, figure, at)
+    if text in ambiguous:
+        return ambiguous[text], figure.first, at
+    if text in forms and (digits or text not in SHORT or text in ("cups", "cup", "quarters") or len(text) > 4):
+        return (forms[text],), figure.first, at
+    return (), figure.first, figure.last
+
+
+def _han_unit(found: Sequence[Word], figure: Figure, at: int) -> tuple[tuple[Unit, ...], int, int]:
+    forms = unit_forms()
+    for length in (6, 4, 3, 2, 1):
+        text = "".join(w.text for w in found[at:at + length])
+        if text in forms and len(text) == length:
+            return (forms[text],), figure.first, at + length - 1
+    return (), figure.first, figure.last
+
+
+def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
+    """Add direction, rate and what is counted."""
+    relation, first = quantity.relation, quantity.first
+    for length in range(_LOOK_BACK, 0, -1):
+        key = tuple(w.text for w in found[max(0, first - length):first])
+        if len(key) == length and key in _BEFORE:
+            relation, first = _BEFORE[key], first - length
+            break
+    if relation == IS and quantity.first >= 2 and _text(found, quantity.first - 1) in ("a", "an", "the", "just", "only", "one"):
+        key = tuple(w.text for w in found[max(0, quantity.first - 3):quantity.first - 1])
+        relation = next((_BEFORE[key[-n:]] for n in (2, 1) if key[-n:] in _BEFORE), relation)
+    if relation == IS and _text(found, first - 1) == "from" and quantity.units[0].dimension.startswith("money"):
+        relation, first = AT_LEAST, first - 1
+    last = quantity.last
+    for length in (2, 1):
+        key = tuple(w.text for w in found[last + 1:last + 1 + length])
+        if key in _AFTER and relation == IS:
+            relation, last = _AFTER[key], last + length
+            break
+    if quantity.units[0] is COUNT and relation == AT_MOST and _text(found, first) == "within":
+        relation = IS
+    counted, rate = _counted(found, last + 1)
+    return replace(quantity, relation=relation, first=first, last=last, counted=counted, rate=rate)
+
+
+def _counted(found: Sequence[Word], at: int) -> tuple[frozenset[str], str]:
+    """The stems that follow an amount, and what it is per."""
+    function = vocabulary().function
+    counted: set[str] = set()
+    seen, rate = 0, ""
+    while at < len(found) and seen < _CONTEXT:
+        word = found[at]
+        if word.text in _RATE_WORDS:
+            rate = _rate(found, at)
+            break
+        if word.text in rate_adverbs():
+            rate = rate_adverbs()[word.text].name
+            break
+        if (word.kind == "sign" and word.text not in ("-", "&", "'")) or word.kind == "number" or word.text in _STOPS:
+            break
+        if word.kind in ("word", "han") and word.text not in function:
+            counted.add(word.stem)
+            seen += 1
+        at += 1
+    if not rate and at < len(found) and found[at].text in _RATE_WORDS:
+        rate = _rate(found, at)
+    return frozenset(counted), rate
+
+
+def _rate(found: Sequence[Word], at: int) -> str:
+    after = found[at + 1] if at + 1 < len(found) else None
+    if after is None:
+        return ""
+    unit = unit_forms().get(after.text)
+    if unit is not None and (unit.dimension in ("calendar", unit_forms()["second"].dimension) or found[at].text == "/"):
+        return unit.name
+    return after.stem if found[at].text in ("per", "/", "each") and after.kind == "word" else ""
+
+
+def _skip_hyphen(found: Sequence[Word], at: int) -> int:
+    if _text(found, at) == "-" and at + 1 < len(found) and found[at + 1].kind == "word" and found[at + 1].start == found[at].end:
+        return at + 1
+    return at
+
+
+def _text(found: Sequence[Word], at: int) -> str:
+    return found[at].text if 0 <= at < len(found) else ""

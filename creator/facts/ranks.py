@@ -1,0 +1,90 @@
+"""Superlatives, claims of rank and guarantees: only the ad itself may make them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from creator.facts.text import Word
+from creator.facts.vocabulary import base_forms, vocabulary
+
+LAW = "https://flk.npc.gov.cn/"  # the Advertising Law of the PRC, art. 9(3), in the national database of laws
+
+_PHRASES = re.compile(
+    r"\bno ?\. ?1\b|# ?1\b|\bnumber[- ](?:one|1)\b|\bn[o°] ?1\b|\btop[- ](?:\d+|rated|selling|choice|quality|notch|performing|pick)\b"
+    r"|\bsecond to none\b|\bnothing (?:beats|compares|comes close)\b|\blike no other\b|\bbetter than (?:any|all|every|the rest|ever)\b"
+    r"|\b(?:of|for) all time\b|\bonce in a lifetime\b|\bin the world\b|\bworld'?s (?:no|number|first|only|favou?rite|most)\b|\bworld[- ](?:class|beating|leading|famous)\b"
+    r"|\b(?:industry|market|class|award)[- ](?:leading|beating|winning)\b|\bmoney[- ]back\b|\bmoney back\b|\bno[- ]risk\b|\brisk[- ]free\b"
+    r"|\b100 ?% (?:effective|safe|satisfaction|guaranteed|success|risk|reliable|secure|pain)\b|\bnever fails?\b|\bcan(?:'t|not) (?:fail|lose|be beaten)\b"
+    r"|\bthe only (?!thing|place|way|one you|question)\w+|\bunlike any other\b|\bbest[- ]?(?:seller|selling|loved|rated|value|in[- ]class|ever)s?\b"
+    r"|\b(?:nation|country|uk|america|britain|europe|world|city)'s (?:favou?rite|finest|best|leading|top|no)\b|\bunbeatable\b|\blowest[- ]ever\b"
+    r"|\b(?:proven|promises?) (?:to|results)\b|\bresults? (?:guaranteed|assured)\b|\bor your money\b|\bsatisfaction (?:guaranteed|assured)\b")
+_MOST = re.compile(r"\bmost (?!of\b|days\b|people\b|likely\b|out\b|from\b|mornings\b|evenings\b)([a-z-]+)")
+_MAKE_MOST = re.compile(r"\b(?:the|make|making|get|getting) (?:the )?most (?:of|out|from)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A superlative or promise in a title: its first and last word, and the rule's page where a law bans it outright."""
+
+    first: int
+    last: int
+    rule: str = ""
+
+
+def read_ranks(folded: str, found: Sequence[Word], stated: str, spoken: frozenset[str]) -> list[Rank]:
+    """Superlatives, ranks and promises that the ad does not make itself.
+
+    Args:
+        folded: the folded title.
+        found: its words.
+        stated: the ad's fields, folded and joined by line breaks.
+        spoken: the ad's words as written (folded).
+    """
+    ranks: list[Rank] = []
+    vocab = vocabulary()
+    for match in _PHRASES.finditer(folded):
+        if match.group() not in stated:
+            ranks.append(_rank(found, match.start(), match.end()))
+    for match in _MOST.finditer(folded):
+        if match.group() not in stated and not any(m.start() <= match.start() < m.end() for m in _MAKE_MOST.finditer(folded)):
+            ranks.append(_rank(found, match.start(), match.end()))
+    for n, word in enumerate(found):
+        if word.kind != "word" or any(r.first <= n <= r.last for r in ranks):
+            continue
+        if word.text in vocab.promises or word.text in vocab.superlatives or _is_superlative(word.text):
+            if word.text in spoken and _same_company(folded, stated, found, n):
+                continue
+            ranks.append(Rank(n, n))
+    for term in vocab.han("superlatives"):
+        at = folded.find(term)
+        if at >= 0 and term not in stated:
+            rank = _rank(found, at, at + len(term))
+            if not any(r.first <= rank.first <= r.last for r in ranks):
+                ranks.append(Rank(rank.first, rank.last, LAW))
+    return ranks
+
+
+def _is_superlative(text: str) -> bool:
+    vocab = vocabulary()
+    if len(text) < 6 or not text.endswith("est") or text in vocab.not_superlative:
+        return False
+    known = vocab.meanings.senses
+    stem = text[:-3]
+    bases = {stem, stem + "e", stem[:-1] if stem[-1] == stem[-2] else stem, stem[:-1] + "y" if stem.endswith("i") else stem}
+    return text not in base_forms(text)[1:] and any(base in known for base in bases) and text not in known
+
+
+def _same_company(folded: str, stated: str, found: Sequence[Word], n: int) -> bool:
+    """Whether the ad uses the superlative of the same word: "our lightest tent" bears out "lightest tent", no "lightest bag"."""
+    after = next((w for w in found[n + 1:] if w.kind == "word"), None)
+    before = found[n - 1] if n else None
+    if after is not None and re.search(rf"\b{re.escape(found[n].text)}[ -]+{re.escape(after.text)}\b", stated):
+        return True
+    return before is not None and bool(re.search(rf"\b{re.escape(before.text)}[ -]+{re.escape(found[n].text)}\b", stated))
+
+
+def _rank(found: Sequence[Word], start: int, end: int) -> Rank:
+    inside = [n for n, w in enumerate(found) if w.start < end and w.end > start]
+    return Rank(inside[0], inside[-1]) if inside else Rank(0, 0)

@@ -1,0 +1,202 @@
+"""What words mean to the checks: which claim nothing, which claim much, and which follow from another (WordNet)."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+
+from creator.facts.text import stem_of
+
+_LEXICON = "creator.facts.lexicon"
+_DEEPEST = 4  # generalisations followed: a jacket is a coat is a garment, and no further
+
+
+def stems(text: str) -> frozenset[str]:
+    """The stems of a list of words."""
+    return frozenset(stem_of(word) for word in text.split())
+
+
+@dataclass(frozen=True)
+class WordList:
+    """Words to look up both as written and by stem.
+
+    Args:
+        exact: the words as written.
+        stemmed: their stems.
+    """
+
+    exact: frozenset[str]
+    stemmed: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> WordList:
+        """From words parted by spaces."""
+        return cls(frozenset(text.split()), stems(text))
+
+    def has(self, word: str) -> bool:
+        """Whether the word or an inflection of it is listed."""
+        return word in self.exact or (len(word) > 2 and stem_of(word) in self.stemmed)
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """WordNet's single words: meanings, generalisations, classes and names.
+
+    Args:
+        senses: a word's most frequent meanings.
+        parents: each meaning's more general one, or -1.
+        classes: class of a thing ("food", "artifact", "animal", "plant", "substance") by word.
+        known: every word of the dictionary.
+        places: names of places.
+        peoples: adjectives and nouns of nations, languages and creeds.
+    """
+
+    senses: Mapping[str, tuple[int, ...]]
+    parents: tuple[int, ...]
+    classes: Mapping[str, str]
+    known: frozenset[str]
+    places: frozenset[str]
+    peoples: frozenset[str]
+
+    def senses_of(self, word: str) -> tuple[int, ...]:
+        """The meanings of a word, inflected or not."""
+        for form in base_forms(word):
+            if form in self.senses:
+                return self.senses[form]
+        return ()
+
+    def implied_by(self, words: Iterable[str]) -> frozenset[int]:
+        """Every meaning that some of the words have, or that follows from one of them by generalisation."""
+        found: set[int] = set()
+        for word in words:
+            for sense in self.senses_of(word)[:2]:
+                at, depth = sense, 0
+                while at >= 0 and depth <= _DEEPEST:
+                    found.add(at)
+                    at, depth = self.parents[at], depth + 1
+        return frozenset(found)
+
+    def class_of(self, word: str) -> str:
+        """What kind of thing a word most often names, or ""."""
+        return next((self.classes[form] for form in base_forms(word) if form in self.classes), "")
+
+    def knows(self, word: str) -> bool:
+        """Whether the word or a base form of it is in the dictionary."""
+        return any(form in self.known for form in base_forms(word))
+
+
+@lru_cache(maxsize=65536)
+def base_forms(word: str) -> tuple[str, ...]:
+    """The word and what it may be an inflection of, likeliest first."""
+    forms = [word]
+    if word.endswith("'s"):
+        forms.append(word[:-2])
+    for ending, replacements in (("ies", ("y", "ie")), ("es", ("", "e")), ("s", ("",)), ("ied", ("y",)), ("ed", ("", "e")),
+                                 ("ing", ("", "e")), ("ier", ("y",)), ("iest", ("y",)), ("er", ("", "e")), ("ly", ("",))):
+        if word.endswith(ending) and len(word) - len(ending) >= 2 and not word.endswith("ss"):
+            base = word[: -len(ending)]
+            forms += [base + r for r in replacements]
+            if len(base) > 3 and base[-1] == base[-2]:
+                forms.append(base[:-1])
+    return tuple(forms)
+
+
+class Vocabulary:
+    """Every list the checks consult, read once."""
+
+    def __init__(self) -> None:
+        self._lists = tomllib.loads(files(_LEXICON).joinpath("words.toml").read_text(encoding="utf-8"))
+
+    def list(self, section: str, name: str) -> WordList:
+        """A list of words.toml."""
+        return WordList.of(self._lists[section][name])
+
+    @lru_cache(maxsize=64)  # noqa: B019 - one vocabulary lives as long as the process
+    def list_cached(self, section: str, name: str) -> WordList:
+        """A list of words.toml, kept."""
+        return self.list(section, name)
+
+    @cached_property
+    def opposites(self) -> Mapping[str, frozenset[str]]:
+        """Words that deny one another of the same thing."""
+        found: dict[str, set[str]] = {}
+        pairs = self._lists["opposites"]["pairs"].split()
+        for one, two in zip(pairs[::2], pairs[1::2], strict=True):
+            found.setdefault(one, set()).add(two)
+            found.setdefault(two, set()).add(one)
+        return {word: frozenset(others) for word, others in found.items()}
+
+    @cached_property
+    def function(self) -> frozenset[str]:
+        """Words of grammar."""
+        return frozenset(self._lists["plain"]["function"].split())
+
+    @cached_property
+    def plain(self) -> WordList:
+        """Words that claim nothing."""
+        return WordList.of(" ".join(self._lists["plain"].values()))
+
+    @cached_property
+    def praise(self) -> WordList:
+        """Harmless praise."""
+        return self.list("plain", "praise")
+
+    @cached_property
+    def claiming(self) -> WordList:
+        """Words that always claim something of the thing."""
+        text = self._lists["claims"]
+        return WordList.of(text["property"] + " " + text["benefit"])
+
+    @cached_property
+    def benefits(self) -> WordList:
+        """What a thing is said to do for its user."""
+        return self.list("claims", "benefit")
+
+    @cached_property
+    def superlatives(self) -> frozenset[str]:
+        """Superlatives and claims of rank."""
+        return frozenset(self._lists["superlatives"]["words"].split())
+
+    @cached_property
+    def not_superlative(self) -> frozenset[str]:
+        """Words in -est that are none."""
+        return frozenset(self._lists["superlatives"]["not_superlative"].split())
+
+    @cached_property
+    def promises(self) -> frozenset[str]:
+        """Guarantees and the like."""
+        return frozenset(self._lists["superlatives"]["promises"].split())
+
+    @cached_property
+    def personal(self) -> Mapping[str, str]:
+        """Terms about persons, with what they are about."""
+        return {word: about for about in ("health", "religion", "ethnicity", "orientation", "finances", "age", "other")
+                for word in self._lists["personal"][about].split()}
+
+    @cached_property
+    def ambiguous(self) -> frozenset[str]:
+        """Terms about persons that also name things."""
+        return frozenset(self._lists["personal"]["ambiguous"].split())
+
+    def han(self, name: str) -> tuple[str, ...]:
+        """A list of Chinese and Japanese terms, the longest first."""
+        return tuple(sorted(self._lists["han"][name].split(), key=len, reverse=True))
+
+    @cached_property
+    def meanings(self) -> Meanings:
+        """WordNet."""
+        raw = json.loads(files(_LEXICON).joinpath("wordnet.json").read_text(encoding="utf-8"))
+        senses = {word: tuple(keys) for word, keys in raw["senses"].items()}
+        classes = {word: kind for kind, text in raw["classes"].items() for word in text.split()}
+        return Meanings(senses, tuple(raw["parents"]), classes, frozenset(raw["vocabulary"].split()) | frozenset(senses),
+                        frozenset(raw["places"].split()), frozenset(raw["peoples"].split()))
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> Vocabulary:
+    """The vocabulary, read at first use."""
+    return Vocabulary()
