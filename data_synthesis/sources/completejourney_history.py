@@ -151,8 +151,8 @@ class Past:
         """Types found in the same baskets clearly more often than in any basket, the most telling first.
 
         Clearly: the lower end of the share's 90% Wilson interval (Wilson 1927) is still `MIN_LIFT` times the share
-        in all baskets. Ranked by the square of that careful lift times the square root of the share, so that neither a rarity with
-        a high lift nor a staple that everybody buys leads.
+        in all baskets. Ranked by the square of that careful lift times the square root of the share, so that neither a
+        rarity with a high lift nor a staple that everybody buys leads.
         """
         baskets = self.register.baskets_of(products, self.lines)
         if not len(baskets):

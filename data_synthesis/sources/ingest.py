@@ -19,6 +19,8 @@ from data_synthesis.sources.tabled import Tabled
 if TYPE_CHECKING:
     from data_synthesis.commands import IngestOptions
 
+SCHEMAS = {"items": ITEMS, "events": EVENTS, "ads": ADS, "impressions": IMPRESSIONS}
+
 
 def ingest(options: IngestOptions) -> Mapping[str, object]:
     """Read a source and write DATA; prints a table of what was kept and what was not.
@@ -47,13 +49,8 @@ def _write(draft: Draft, tabled: Tabled, source: str) -> dict[str, object]:
     for name, rows in tabled.rows_in.items():
         if rows != tabled.rows_kept[name] + rejected[name]:
             raise AssertionError(f"{name}: {rows} rows in, {tabled.rows_kept[name]} kept, {rejected[name]} rejected")
-    for name, frame, schema in (
-        ("items", tabled.items, ITEMS),
-        ("events", tabled.events, EVENTS),
-        ("ads", tabled.ads, ADS),
-        ("impressions", tabled.impressions, IMPRESSIONS),
-    ):
-        draft.rows[name] = write_table(draft.path / f"{name}.parquet", frame, schema)
+    for name, schema in SCHEMAS.items():
+        draft.rows[name] = write_table(draft.path / f"{name}.parquet", getattr(tabled, name), schema)
     for name, frame in tabled.extras.items():
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), draft.path / f"{name}_extra.parquet")
     with (draft.path / "rejected.jsonl").open("w", encoding="utf-8") as stream:
@@ -81,7 +78,10 @@ def _write(draft: Draft, tabled: Tabled, source: str) -> dict[str, object]:
         rows_kept=dict(tabled.rows_kept),
         rows_rejected=rejected,
         rejected_by_reason=tabled.rejected_by_reason,
-        extra_columns={name: [str(c) for c in frame.columns[1:]] for name, frame in tabled.extras.items()},
+        extra_columns={
+            name: [column for column in frame.columns if column not in SCHEMAS[name].names]
+            for name, frame in tabled.extras.items()
+        },
     )
     return {"source": source, "train_until": tabled.train_until, "live_at": tabled.live_at, **counts}
 
