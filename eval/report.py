@@ -18,6 +18,7 @@ from eval.report_parts import (
     AdBlock,
     ClusterCard,
     Household,
+    Told,
     ad_blocks,
     cluster_cards,
     live_ads,
@@ -49,6 +50,7 @@ def report(options: ReportOptions) -> dict[str, object]:
         others=[figure for figure in figures if figure.key not in HEADLINES],
         funnel=counted,
         blocks=blocks,
+        told=sum(len(told.clusters) for block in blocks for told in block.titles),
         cards=cards,
         names={card.cluster_id: card.name for card in cards},
         users_map=users_picture(run),
@@ -121,20 +123,13 @@ def service_lines(run: RunFolder, asked: Household | None) -> list[str]:
     return lines
 
 
-def examples_to_print(blocks: Sequence[AdBlock]) -> list[tuple[AdBlock, int]]:
-    """A dozen titles that show the spread: (ad, index of its title), two different ones an ad where there are two."""
-    several = [block for block in blocks if block.variants >= 2]
+def examples_to_print(blocks: Sequence[AdBlock]) -> list[tuple[AdBlock, Told]]:
+    """A dozen titles that show the spread: two different ones of an ad where there are two."""
+    several = [block for block in blocks if len(block.titles) >= 2]
     chosen = several or list(blocks)
     wanted = SHOWN_IN_TERMINAL // 2 if several else SHOWN_IN_TERMINAL
     step = max(1, len(chosen) // wanted)
-    found: list[tuple[AdBlock, int]] = []
-    for block in chosen[::step][:wanted]:
-        seen: set[str] = set()
-        for place, told in enumerate(block.titles):
-            if told.title.casefold() not in seen and len(seen) < 2:
-                seen.add(told.title.casefold())
-                found.append((block, place))
-    return found
+    return [(block, told) for block in chosen[::step][:wanted] for told in block.titles[:2]]
 
 
 def _show(
@@ -147,12 +142,11 @@ def _show(
 ) -> None:
     names = {card.cluster_id: card.name for card in cards}
     last = ""
-    for block, place in examples_to_print(blocks):
-        told = block.titles[place]
+    for block, told in examples_to_print(blocks):
         if block.ad_id != last:
             print(f"\n{block.original}    [{block.ad_id}]")
             last = block.ad_id
-        group = f"{told.cluster_id} {names.get(told.cluster_id, '')}".strip()
+        group = f"{told.clusters[0]} {names.get(told.clusters[0], '')}".strip()
         print(f"  {group:<30.30}  {told.title}")
     if counted.steps:
         print("\n" + " → ".join(f"{step.name} {step.count:,}" for step in counted.steps))

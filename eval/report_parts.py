@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from creator.core.data import Data
 from creator.core.records import AdId
@@ -25,18 +25,23 @@ class Told:
     """One title as the report shows it.
 
     Args:
-        cluster_id: who sees it.
         title: the text.
         lead: the selling point it leads with, or "".
         verdict: of the fact check.
-        personalisation: how much likelier it is for the cluster than for the mean user, nats; None when not measured.
+        clusters: who sees it.
+        gains: how much likelier it is for each of these clusters than for the mean user, nats, where measured.
     """
 
-    cluster_id: int
     title: str
     lead: str
     verdict: str
-    personalisation: float | None
+    clusters: list[int]
+    gains: list[float]
+
+    @property
+    def personalisation(self) -> float | None:
+        """The mean of the gains, nats; None when none was measured."""
+        return sum(self.gains) / len(self.gains) if self.gains else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +51,34 @@ class AdBlock:
     Args:
         ad_id: the ad.
         original: its own title.
-        titles: by cluster.
+        titles: the different titles, those that most clusters see first.
     """
 
     ad_id: str
     original: str
-    titles: list[Told] = field(default_factory=lambda: list[Told]())
-
-    @property
-    def variants(self) -> int:
-        """How many different titles there are."""
-        return len({told.title.casefold() for told in self.titles})
+    titles: list[Told]
 
 
 def ad_blocks(run: RunFolder) -> list[AdBlock]:
     """First-ranked titles by ad; ads with the most different titles first."""
     data = run.data()
+    ads = data.ads if data is not None else {}
     table = run.table("titles", "titles.parquet", TITLES)
     table = table[table["rank"] == 1].sort_values(["ad_id", "cluster_id"]).head(TITLES_SHOWN)
-    blocks: dict[str, AdBlock] = {}
-    for row in table.to_dict("records"):
-        ad = data.ads.get(AdId(row["ad_id"])) if data is not None else None
-        block = blocks.setdefault(row["ad_id"], AdBlock(row["ad_id"], ad.title if ad is not None else row["ad_id"]))
-        point = leading_point(row["title"], ad) if ad is not None else None
-        lead = ad.selling_points[point] if ad is not None and point is not None else ""
-        gain = row["personalisation"]
-        block.titles.append(Told(int(row["cluster_id"]), row["title"], lead, row["verdict"] or "",
-                                 float(gain) if gain is not None and np.isfinite(gain) else None))  # fmt: skip
-    return sorted(blocks.values(), key=lambda block: (-block.variants, block.original, block.ad_id))
+    blocks: list[AdBlock] = []
+    for ad_id, rows in table.groupby("ad_id", sort=True):
+        ad = ads.get(AdId(str(ad_id)))
+        titles: dict[str, Told] = {}
+        for row in rows.to_dict("records"):
+            point = leading_point(row["title"], ad) if ad is not None else None
+            lead = ad.selling_points[point] if ad is not None and point is not None else ""
+            told = titles.setdefault(row["title"], Told(row["title"], lead, row["verdict"] or "", [], []))
+            told.clusters.append(int(row["cluster_id"]))
+            if row["personalisation"] is not None and np.isfinite(row["personalisation"]):
+                told.gains.append(float(row["personalisation"]))
+        ordered = sorted(titles.values(), key=lambda told: (-len(told.clusters), told.clusters[0]))
+        blocks.append(AdBlock(str(ad_id), ad.title if ad is not None else str(ad_id), ordered))
+    return sorted(blocks, key=lambda block: (-len(block.titles), block.original, block.ad_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,11 @@ class ClusterCard:
 def cluster_cards(run: RunFolder, blocks: Sequence[AdBlock]) -> list[ClusterCard]:
     """The cards, largest cluster first."""
     cards: list[dict[str, Any]] = (run.document("clusters", "cards.json") or {}).get("clusters", [])
-    told = pd.Series([told.cluster_id for block in blocks for told in block.titles], dtype=np.int64).value_counts()
+    told = Counter(cluster for block in blocks for told in block.titles for cluster in told.clusters)
     made = [ClusterCard(int(card["cluster_id"]), str(card.get("name") or ""), int(card["size"]), float(card["share"]),
                         [(str(line["interest"]), float(line["lift"])) for line in card.get("interests", [])],
                         [(str(line["title"]), float(line["lift"])) for line in card.get("items", [])],
-                        int(told.get(card["cluster_id"], 0))) for card in cards]  # fmt: skip
+                        told[int(card["cluster_id"])]) for card in cards]  # fmt: skip
     return sorted(made, key=lambda card: (-card.size, card.cluster_id))
 
 
@@ -180,8 +185,9 @@ def someone(run: RunFolder, blocks: Sequence[AdBlock]) -> Household | None:
     first = assignment.drop_duplicates("cluster_id").set_index("cluster_id")["user_id"]
     for block in blocks:
         for told in block.titles:
-            if told.cluster_id in first.index:
-                return Household(str(first[told.cluster_id]), block.ad_id, told.title)
+            known = [cluster for cluster in told.clusters if cluster in first.index]
+            if known:
+                return Household(str(first[known[0]]), block.ad_id, told.title)
     return None
 
 

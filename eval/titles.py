@@ -20,8 +20,8 @@ from eval.wording import same_wording
 Score = Callable[[Sequence[tuple[Ad, npt.NDArray[np.float32], str]]], npt.NDArray[np.float64]]
 """log p(title | soft token, ad) of each request (ad, soft token [D], title), in order."""
 
-TEACHER = "Teacher titles for ads and moments the model never trained on (EXAMPLES, split 'heldout')."
-PUBLISHED = "First-ranked titles of TITLES for the kept (cluster, ad) pairs of the live ads."
+TEACHER = "Teacher titles for ads the model never trained on."
+PUBLISHED = "The best title of every kept pair of a cluster and a live ad."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@
       node, variants: Number(node.dataset.variants),
       head: node.firstElementChild.textContent.toLowerCase(),
       lines: Array.from(node.querySelectorAll("li"), (line) => ({
-        line, cluster: line.dataset.cluster, text: line.textContent.toLowerCase(),
+        line, clusters: line.dataset.clusters.split(" "), text: line.textContent.toLowerCase(),
       })),
     }));
     let limit = STEP;
@@ -24,8 +24,8 @@
       let fitting = 0, titles = 0;
       for (const ad of ads) {
         let open = 0;
-        for (const { line, cluster: own, text } of ad.lines) {
-          const fits = (!cluster.value || own === cluster.value) && words.every((word) => text.includes(word) || ad.head.includes(word));
+        for (const { line, clusters, text } of ad.lines) {
+          const fits = (!cluster.value || clusters.includes(cluster.value)) && words.every((word) => text.includes(word) || ad.head.includes(word));
           line.hidden = !fits;
           open += fits ? 1 : 0;
         }
@@ -34,7 +34,7 @@
         titles += fits ? open : 0;
         ad.node.hidden = !fits || fitting > limit;
       }
-      byId("shown").textContent = `${titles.toLocaleString()} titles, ${fitting.toLocaleString()} ads`;
+      byId("shown").textContent = `${titles.toLocaleString()} different titles, ${fitting.toLocaleString()} ads`;
       byId("nothing").hidden = fitting > 0;
       byId("more").hidden = fitting <= limit;
     };
