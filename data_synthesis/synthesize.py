@@ -60,10 +60,14 @@ def synthesize(options: SynthesizeOptions) -> dict[str, object]:
         if len(answers) != len(tasks):
             raise RuntimeError(f"{len(tasks)} tasks came back as {len(answers)} answers")
         if not kept:
+            pointed = sum(bool(ad.selling_points) for ad in data.ads.values())
             raise InputError(
                 "no history decides a title for any ad",
-                got=f"{sum(made.windows for made in plans.values()):,} histories, {len(data.ads):,} ads",
-                cure="lower --min-events or --margin, or give the ads selling points in the catalogue's words",
+                got=f"{sum(made.windows for made in plans.values()):,} histories; {pointed:,} of {len(data.ads):,} ads "
+                "have selling points",
+                cure="lower --min-history, --min-events or --margin"
+                if pointed
+                else "give the ads selling_points: short phrases in the words of the catalogue",
             )
         draft.rows = {
             "examples": write_table(draft.path / "examples.parquet", table(kept, teacher), EXAMPLES),

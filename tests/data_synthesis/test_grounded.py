@@ -203,3 +203,16 @@ def test_settings_out_of_range_are_all_named_at_once(
     assert main(["synthesize", "--data", str(shop), "--out", str(tmp_path / "none"), *flags]) == 2
     told = capsys.readouterr().err
     assert all(name in told for name in ("limit", "margin", "min_history"))
+
+
+def test_ads_without_selling_points_are_an_error_that_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = write_shop(tmp_path / "tables", users=5)
+    rows = [json.loads(line) for line in (tables / "ads.jsonl").read_text(encoding="utf-8").splitlines()]
+    (tables / "ads.jsonl").write_text(
+        "".join(json.dumps({**row, "selling_points": []}) + "\n" for row in rows), "utf-8"
+    )
+    data = write_data(tables, tmp_path / "data")
+    assert main(["synthesize", "--data", str(data), "--out", str(tmp_path / "none"), "--min-history", "8"]) == 1
+    assert "selling_points" in capsys.readouterr().err
