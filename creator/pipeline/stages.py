@@ -32,6 +32,7 @@ class Stage:
         kind: the artefact's kind, or "" when the outputs are plain files.
         optional: done only if the configuration has its section.
         closing: what it prints ends every run, also one that finds it fresh.
+        also: options of its command that read an earlier stage under another name, as (option, that stage's `gives`).
     """
 
     section: str
@@ -41,6 +42,7 @@ class Stage:
     kind: str = ""
     optional: bool = False
     closing: bool = False
+    also: tuple[tuple[str, str], ...] = ()
 
 
 STAGES = (
@@ -52,7 +54,7 @@ STAGES = (
     Stage("clusters", "cluster", "clusters", ("clusters",), "clusters"),
     Stage("pairs", "prune", "pairs", ("pairs",), "pairs"),
     Stage("titles", "generate", "titles", ("titles",), "titles"),
-    Stage("audit", "audit", "audit", ("audit",), "audit"),
+    Stage("audit", "audit", "audit", ("audit",), "audit", also=(("ads", "data"),)),
     Stage("store", "publish", "store", ("store.db",)),
     Stage("evaluation_titles", "evaluate titles", "evaluation_titles", ("evaluation_titles",), "evaluation"),
     Stage("evaluation_matching", "evaluate matching", "evaluation_matching", ("evaluation_matching",), "evaluation"),
@@ -178,11 +180,15 @@ def plan(settings: Settings, run: Path, known: Mapping[str, Command], stages: Se
 
 def _job(stage: Stage, given: Mapping[str, object], run: Path, options: type, earlier: Sequence[Stage]) -> Job:
     names = {field.name for field in dataclasses.fields(options)}
-    own = {"out": run / stage.outputs[0], "run": run}
-    if not stage.kind:
-        own[stage.gives] = run / stage.outputs[0]
-    offered = own | {other.gives: run / other.outputs[0] for other in earlier}
-    filled: dict[str, object] = {name: _address(name, path) for name, path in offered.items() if name in names}
+    read = {other.gives: other for other in earlier}
+    read |= {name: read[source] for name, source in stage.also if source in read}
+    read = {name: other for name, other in read.items() if name in names}
+    own = {"out": stage, "run": stage} if stage.kind else {"out": stage, "run": stage, stage.gives: stage}
+    filled: dict[str, object] = {
+        name: _address(name, run / other.outputs[0]) if name != "run" else run
+        for name, other in {**read, **own}.items()
+        if name in names
+    }
     if stage.gives == "store" and "store" in given:  # titles may go to another store than the run's own
         filled.pop("store", None)
     where = f"[{stage.section}]"
@@ -193,7 +199,7 @@ def _job(stage: Stage, given: Mapping[str, object], run: Path, options: type, ea
         raise UsageError([*faults, *error.faults]) from None
     if faults:
         raise UsageError(faults)
-    reads = tuple(earlier) if "run" in filled else tuple(other for other in earlier if other.gives in filled)
+    reads = tuple(earlier) if "run" in filled else tuple(dict.fromkeys(read.values()))
     return Job(stage, made, reads, filled)
 
 

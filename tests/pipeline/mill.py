@@ -24,7 +24,7 @@ STAGES = (
     Stage("wheat", "grow", "wheat", ("wheat",), "wheat"),
     Stage("yeast", "raise", "init", ("risen",), "yeast", optional=True),
     Stage("flour", "grind", "flour", ("flour",), "flour"),
-    Stage("bread", "bake", "bread", ("bread",), "bread"),
+    Stage("bread", "bake", "bread", ("bread",), "bread", also=(("sack", "flour"),)),
     Stage("bill", "weigh", "bill", ("bill.txt", "weights.json"), closing=True),
 )
 
@@ -51,7 +51,7 @@ class GrindOptions:
 
 @dataclass(frozen=True, slots=True)
 class BakeOptions:
-    flour: Path = option(help="the sack")
+    sack: Path = option(help="the sack")
     out: Path = option(help="the basket")
     init: Path | None = option(None, help="risen yeast")
     burn: bool = option(False, help="fail")
@@ -125,7 +125,7 @@ def bake(options: BakeOptions) -> dict[str, object]:
     if options.burn:
         raise InputError("the bread is burnt", cure="bake again")
     verb = "baked" if options.init is None else f"baked with {len(_rows(options.init))}"
-    _work(options.out, "bread", {"verb": verb}, _rows(options.flour), {"flour": options.flour}, verb)
+    _work(options.out, "bread", {"verb": verb}, _rows(options.sack), {"flour": options.sack}, verb)
     return {}
 
 
