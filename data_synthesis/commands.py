@@ -27,8 +27,11 @@ class IngestOptions:
         if options.source == "tables" and options.path is None:
             found.append("--source tables needs --path DIR, the folder of the input tables")
         if options.source != "tables":
-            found += [f"--{name.replace('_', '-')} is only for --source tables" for name in ("path", "train_until", "live_at")
-                      if getattr(options, name) is not None]
+            found += [
+                f"--{name.replace('_', '-')} is only for --source tables"
+                for name in ("path", "train_until", "live_at")
+                if getattr(options, name) is not None
+            ]
         for name in ("train_until", "live_at"):
             try:
                 datetime.fromisoformat(getattr(options, name) or "2000-01-01")
@@ -59,8 +62,11 @@ class SynthesizeOptions:
     def faults(options: SynthesizeOptions) -> list[str]:
         """What is out of range."""
         counts = ("limit", "history", "min_history", "windows_per_user", "ads_per_window", "min_events", "wordings")
-        found = [f"{name}: got {getattr(options, name)}, expected at least 1"
-                 for name in counts if getattr(options, name) < 1]
+        found = [
+            f"{name}: got {getattr(options, name)}, expected at least 1"
+            for name in counts
+            if getattr(options, name) < 1
+        ]
         if options.heldout < 0:
             found.append(f"heldout: got {options.heldout}, expected at least 0")
         if not options.margin >= 1:
@@ -72,12 +78,16 @@ class SynthesizeOptions:
 
 COMMANDS: tuple[Command, ...] = (
     Command(
-        "ingest", "read behaviour logs, a catalogue and ads into a DATA folder", IngestOptions,
+        "ingest",
+        "read behaviour logs, a catalogue and ads into a DATA folder",
+        IngestOptions,
         "data_synthesis.sources.ingest:ingest",
         "hllm-creator ingest --source completejourney --out runs/demo/data",
     ),
     Command(
-        "synthesize", "write example titles: profile, selling point, title, fact check", SynthesizeOptions,
+        "synthesize",
+        "write example titles: profile, selling point, title, fact check",
+        SynthesizeOptions,
         "data_synthesis.synthesize:synthesize",
         "hllm-creator synthesize --data runs/demo/data --out runs/demo/examples",
     ),
