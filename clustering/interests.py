@@ -1,7 +1,8 @@
 """Interests: phrases and titles in which a cluster's members stand out from the average user.
 
 Something stands out if clearly more than average go for it: its lift is at least `LEAST_LIFT`, its z score at least
-`LEAST_Z`, and at least `LEAST_MEMBERS` members back it, so that no single person's history shows. Phrases are words,
+`LEAST_Z`, and enough members back it (`LEAST_MEMBERS`, and `LEAST_MEMBERS_SHARE` of them all), so that no single
+person's history shows. Phrases are words,
 and neighbouring words, of the items' titles. Ours. Shapes: B users, I items, C columns (titles or phrases).
 """
 
@@ -24,10 +25,11 @@ Doubles = npt.NDArray[np.float64]
 LEAST_LIFT = 1.2
 LEAST_Z = 3.0
 LEAST_MEMBERS = 5
+LEAST_MEMBERS_SHARE = 0.1
 PHRASE_WORDS = 4
 PHRASE_STANDS_IN = 0.8
 """A longer phrase is shown for its word where it makes up this share of the word's events."""
-SAME_INTEREST = 0.5
+SAME_INTEREST = 0.4
 """An interest is left out where this share of its events belongs to interests already shown."""
 _SEGMENT = re.compile(r"[^,;:()\[\]/|.!?&+]+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -128,7 +130,8 @@ def stand_out(measured: Measured, members: Integers) -> list[Line]:
     own_figures = sparse.csr_array(measured.figures[members])
     own, average, spread = _mean(own_figures), measured.average, measured.spread
     backing = np.bincount(own_figures.indices[own_figures.data > 0], minlength=len(own))
-    enough = np.flatnonzero((backing >= LEAST_MEMBERS) & (own >= LEAST_LIFT * average) & (average > 0) & (spread > 0))
+    least = max(LEAST_MEMBERS, LEAST_MEMBERS_SHARE * len(members))
+    enough = np.flatnonzero((backing >= least) & (own >= LEAST_LIFT * average) & (average > 0) & (spread > 0))
     z = (own[enough] - average[enough]) / (spread[enough] / len(members) ** 0.5)
     lines = [
         Line(int(c), float(own[c]), float(average[c]), float(score), int(backing[c]))

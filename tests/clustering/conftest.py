@@ -21,10 +21,8 @@ def taste_of(user: str) -> str:
     return user.split("-")[0]
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+def write_data(out: Path) -> Path:
     """Every user bought 3 things of their own taste, and one pump (a thing nobody prefers)."""
-    out = tmp_path / "data"
     items = [
         (f"{t}{n}", f"{t.capitalize()} gear {word}, {n} pieces")
         for t in TASTES
@@ -82,12 +80,19 @@ def write_embeddings(out: Path, rows: np.ndarray, users: list[str], data: Path |
     return out
 
 
-@pytest.fixture
-def embeddings(tmp_path: Path, data: Path) -> Path:
+def write_tastes(out: Path, data: Path) -> Path:
     """Each taste has its own direction, the users of one lie close together."""
     users = [f"{t}-{n:02d}" for t in TASTES for n in range(USERS_OF[t])]
     draw = np.random.default_rng(0)
     rows = np.eye(len(TASTES), WIDTH)[[TASTES.index(taste_of(u)) for u in users]] * 3
-    return write_embeddings(
-        tmp_path / "embeddings", (rows + draw.normal(size=rows.shape) * 0.05).astype(np.float32), users, data
-    )
+    return write_embeddings(out, (rows + draw.normal(size=rows.shape) * 0.05).astype(np.float32), users, data)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "data")
+
+
+@pytest.fixture
+def embeddings(tmp_path: Path, data: Path) -> Path:
+    return write_tastes(tmp_path / "embeddings", data)

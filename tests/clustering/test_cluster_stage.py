@@ -9,14 +9,32 @@ import pytest
 
 from creator.cli import main
 from creator.core.artefacts import open_artefact
-from tests.clustering.conftest import USERS_OF, WIDTH, taste_of, write_embeddings
+from tests.clustering.conftest import USERS_OF, WIDTH, taste_of, write_data, write_embeddings, write_tastes
+
+
+@pytest.fixture(scope="module")
+def clusters(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    data = write_data(folder / "data")
+    embeddings = write_tastes(folder / "embeddings", data)
+    call = [
+        "cluster",
+        "--embeddings",
+        str(embeddings),
+        "--data",
+        str(data),
+        "-k",
+        "3",
+        "--out",
+        str(folder / "clusters"),
+    ]
+    assert main(call) == 0
+    return folder / "clusters"
 
 
 @pytest.fixture
-def clusters(tmp_path, data, embeddings):
-    out = tmp_path / "clusters"
-    assert main(["cluster", "--embeddings", str(embeddings), "--data", str(data), "-k", "3", "--out", str(out)]) == 0
-    return out
+def vectors(clusters):
+    return np.load(clusters.parent / "embeddings" / "users.npy")
 
 
 def cluster(tmp_path, *more, rows=None, users=None, name="clusters"):
@@ -41,8 +59,8 @@ def test_users_of_one_taste_share_a_cluster_and_the_largest_comes_first(clusters
     assert table["reason"].isna().all()
 
 
-def test_centroids_are_the_members_means(clusters, embeddings):
-    rows, ids = np.load(embeddings / "users.npy"), pd.read_parquet(clusters / "assignment.parquet")["cluster_id"]
+def test_centroids_are_the_members_means(clusters, vectors):
+    rows, ids = vectors, pd.read_parquet(clusters / "assignment.parquet")["cluster_id"]
     centroids = np.load(clusters / "centroids.npy")
     assert centroids.dtype == np.float32
     for k in range(3):
@@ -86,9 +104,9 @@ def test_the_page_is_self_contained_and_shows_every_card(clusters):
     assert "fishing gear" in page
 
 
-def test_points_lie_on_the_two_directions_of_most_variance(clusters, embeddings):
+def test_points_lie_on_the_two_directions_of_most_variance(clusters, vectors):
     points = json.loads((clusters / "points.json").read_text())
-    rows = np.load(embeddings / "users.npy").astype(float)
+    rows = vectors.astype(float)
     spread = np.linalg.eigvalsh(np.cov(rows.T))[::-1]
     assert points["explained_variance"] == pytest.approx((spread[:2] / spread.sum()).tolist(), rel=1e-4)
     assert np.var(points["x"], ddof=1) == pytest.approx(spread[0], rel=1e-4)
@@ -96,9 +114,9 @@ def test_points_lie_on_the_two_directions_of_most_variance(clusters, embeddings)
     assert np.shape(points["centroids"]) == (3, 2)
 
 
-def test_the_manifest_holds_the_figures(clusters, embeddings):
+def test_the_manifest_holds_the_figures(clusters, vectors):
     facts = open_artefact(clusters, "clusters").facts
-    rows, ids = np.load(embeddings / "users.npy"), pd.read_parquet(clusters / "assignment.parquet")["cluster_id"]
+    rows, ids = vectors, pd.read_parquet(clusters / "assignment.parquet")["cluster_id"]
     inertia = sum(((rows[ids == k] - rows[ids == k].mean(axis=0)) ** 2).sum() for k in range(3))
     assert facts["inertia"] == pytest.approx(inertia, rel=1e-4)
     assert (facts["k"], facts["metric"], facts["size_min"], facts["size_median"], facts["size_max"]) == (

@@ -40,7 +40,7 @@ def test_what_stands_out_has_scipys_z_and_enough_members():
     figures = draw.random((200, 4)) * (draw.random((200, 4)) < 0.5)
     figures[:20, 1] += 1.0  # clearly more than average
     figures[:, 2] = 0
-    figures[:3, 2] = 9.0  # only three members
+    figures[:4, 2] = 9.0  # only four members
     lines = stand_out(measure(sparse.csr_array(figures)), np.arange(20))
     assert [line.column for line in lines] == [1]
     assert lines[0].members == 20
@@ -92,3 +92,9 @@ def test_lines_that_would_speak_of_a_person_are_withheld():
     found = [line(n, 0.5, 9 - n) for n in range(3)]
     kept = withhold(found, ["Senior shoes", "Shoes", "For PENSIONERS, 2 pairs"], frozenset(["senior", "pensioners"]))
     assert kept == [found[1]]
+
+
+def test_a_tenth_of_the_members_must_back_it():
+    figures = np.zeros((1_000, 2))
+    figures[:9, 0] = figures[:11, 1] = 1.0
+    assert [found.column for found in stand_out(measure(sparse.csr_array(figures)), np.arange(100))] == [1]

@@ -13,7 +13,7 @@ from clustering.match import score_blocks
 from creator.cli import main
 from creator.core.artefacts import open_artefact, write_artefact
 from creator.core.errors import ModelError
-from tests.clustering.conftest import TASTES, WIDTH
+from tests.clustering.conftest import TASTES, WIDTH, write_data, write_tastes
 
 
 class FakeModel:
@@ -32,13 +32,20 @@ class FakeModel:
         return match if self.answer is None else np.full_like(match, self.answer)
 
 
-@pytest.fixture
-def folders(tmp_path, data, embeddings):
-    clusters, model = tmp_path / "clusters", tmp_path / "model"
-    assert main(["cluster", "--embeddings", str(embeddings), "-k", "3", "--out", str(clusters)]) == 0
-    with write_artefact(model, "model", config={}):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    embeddings = write_tastes(folder / "embeddings", write_data(folder / "data"))
+    assert main(["cluster", "--embeddings", str(embeddings), "-k", "3", "--out", str(folder / "clusters")]) == 0
+    with write_artefact(folder / "model", "model", config={}):
         pass
-    return ["--model", str(model), "--data", str(data), "--clusters", str(clusters), "--out", str(tmp_path / "pairs")]
+    return folder
+
+
+@pytest.fixture
+def folders(made, tmp_path):
+    inputs = [part for name in ("model", "data", "clusters") for part in (f"--{name}", str(made / name))]
+    return [*inputs, "--out", str(tmp_path / "pairs")]
 
 
 @pytest.fixture
@@ -140,10 +147,11 @@ def test_an_answer_that_is_no_probability_is_an_error(answer):
         )
 
 
-def test_data_without_a_live_ad_is_an_error(folders, model, data, capsys):
+def test_data_without_a_live_ad_is_an_error(folders, model, tmp_path, capsys):
+    data = write_data(tmp_path / "data")
     ads = pd.read_parquet(data / "ads.parquet")
     ads.assign(live=False).to_parquet(data / "ads.parquet")
-    assert prune(folders)[0] == 1
+    assert prune(folders, "--data", str(data))[0] == 1
     assert "no ad wants titles; got: 4 ads, none live" in capsys.readouterr().err
 
 
