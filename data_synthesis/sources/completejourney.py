@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from creator.core.errors import InputError
 from creator.core.progress import say
 from data_synthesis.sources.completejourney_ads import describe_ads
+from data_synthesis.sources.completejourney_sizes import size_phrase
 from data_synthesis.sources.completejourney_words import (
     DEPARTMENTS,
     brand_matters,
     category_phrase,
     section_phrase,
-    size_phrase,
     type_phrase,
 )
 from data_synthesis.sources.tabled import Rejection, Tabled
@@ -124,10 +124,9 @@ def _title(kind: str, size: str, store_brand: bool, branded: bool) -> str:
 def _items(products: pd.DataFrame) -> pd.DataFrame:
     """Titles with the aisle as description, or with department and type where the title's capital altered the type."""
     described: list[str] = []
-    for kind, aisle, department, title in zip(
-        products["kind"], products["aisle"], products["department"], products["title"], strict=True
-    ):
-        place = aisle if kind in title else DEPARTMENTS.get(department, aisle)
+    columns = (products[name] for name in ("kind", "aisle", "department", "title"))
+    for kind, aisle, department, title in zip(*columns, strict=True):
+        place = str(aisle) if kind in title else DEPARTMENTS.get(department, str(aisle))
         described.append(place[:1].upper() + place[1:] + ("" if kind in title else f": {kind}"))
     return pd.DataFrame(
         {"item_id": products["product_id"].astype(str), "title": products["title"], "description": described}

@@ -95,8 +95,7 @@ class Register:
 
     def lines_of(self, products: Rows, before: int) -> Rows:
         """Positions of the products' lines among the first `before` lines."""
-        found = [self._by_product[self._product_ends[p] : self._product_ends[p + 1]] for p in products]
-        rows = np.concatenate(found) if found else np.empty(0, np.int64)
+        rows = self._by_product[_spans(self._product_ends[products], self._product_ends[products + 1])]
         return rows[rows < before]
 
     def figures(self, products: Rows, before: int) -> Figures:
@@ -104,8 +103,8 @@ class Register:
         rows = self.lines_of(products, before)
         prices = self._price[rows]
         prices = prices[~np.isnan(prices)]
-        visits = np.unique(np.stack([self._household[rows], self._basket[rows]]), axis=1)[0]
-        buyers, counts = np.unique(visits, return_counts=True)
+        _, first = np.unique(self._basket[rows], return_index=True)
+        buyers, counts = np.unique(self._household[rows[first]], return_counts=True)
         bought = np.bincount(self._product[rows], minlength=len(self._product_ends) - 1)[products]
         return Figures(
             len(rows),
@@ -123,8 +122,15 @@ class Register:
 
     def kinds_in(self, baskets: Rows) -> Rows:
         """[kinds] how many of the baskets hold each type."""
-        found = [self._pair_kind[self._basket_ends[b] : self._basket_ends[b + 1]] for b in baskets]
-        return np.bincount(np.concatenate(found) if found else np.empty(0, np.int64), minlength=self._kinds)
+        rows = _spans(self._basket_ends[baskets], self._basket_ends[baskets + 1])
+        return np.bincount(self._pair_kind[rows], minlength=self._kinds)
+
+
+def _spans(starts: Rows, ends: Rows) -> Rows:
+    """All positions of the half-open spans, one span after the other."""
+    lengths = ends - starts
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
 
 
 @dataclass(frozen=True, slots=True)

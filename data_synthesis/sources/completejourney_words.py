@@ -146,13 +146,13 @@ CUTS = frozenset({"BEEF", "PORK", "LAMB", "VEAL", "CHICKEN", "TURKEY"})
 
 @cache
 def _phrases() -> dict[tuple[str, str], str]:
-    text = files(__package__).joinpath("completejourney_phrases.csv").read_text(encoding="utf-8")
+    text = files("data_synthesis.sources").joinpath("completejourney_phrases.csv").read_text(encoding="utf-8")
     return {(row["category"], row["type"]): row["phrase"] for row in csv.DictReader(text.splitlines())}
 
 
 @cache
 def _abbreviations() -> dict[str, str]:
-    text = files(__package__).joinpath("completejourney_abbreviations.csv").read_text(encoding="utf-8")
+    text = files("data_synthesis.sources").joinpath("completejourney_abbreviations.csv").read_text(encoding="utf-8")
     return {row["abbreviation"]: row["words"] for row in csv.DictReader(text.splitlines())}
 
 
@@ -245,74 +245,3 @@ def section_phrase(category: str, department: str) -> str:
     if category in _DAIRY:
         return "dairy foods"
     return _SECTIONS.get(department) or DEPARTMENTS.get(department, "other items")
-
-
-_UNITS = {
-    "OZ": "oz",
-    "LB": "lb",
-    "LBS": "lb",
-    "ML": "ml",
-    "L": "L",
-    "LT": "L",
-    "LTR": "L",
-    "CT": "count",
-    "PK": "pack",
-    "GAL": "gallon",
-    "GA": "gallon",
-    "QT": "quart",
-    "PT": "pint",
-    "IN": "inch",
-    "FT": "ft",
-    "GM": "g",
-    "G": "g",
-    "GR": "g",
-    "KG": "kg",
-    "MG": "mg",
-    "LOAD": "loads",
-    "LDS": "loads",
-    "LOADS": "loads",
-    "USES": "uses",
-    "DZ": "dozen",
-    "DOZ": "dozen",
-    "SQ FT": "sq ft",
-    "PC": "pieces",
-    "RL": "rolls",
-    "ROLL": "rolls",
-    "FL OZ": "fl oz",
-    "CC": "ml",
-}
-_WHOLE = {
-    "GAL": "1 gallon",
-    "GALLON": "1 gallon",
-    "QT": "1 quart",
-    "PT": "1 pint",
-    "PINT": "1 pint",
-    "DOZ": "1 dozen",
-    "DZ": "1 dozen",
-    "1/2 GAL": "half gallon",
-    "1/2 GA": "half gallon",
-    "LB": "1 lb",
-}
-
-
-@cache
-def size_phrase(raw: str) -> str:
-    """A package size as a person writes it ("8 oz", "12 x 12 oz", "24-count"), or "" when it cannot be read."""
-    text = re.sub(r"\s+", " ", raw.upper()).strip().removeprefix("A ").removeprefix("L ")
-    if text in _WHOLE:
-        return _WHOLE[text]
-    if pack := re.fullmatch(r"(\d+) ?(?:PK|CT)? ?[/-] ?(\d*\.?\d+) ?(OZ|LB|ML|L)", text):
-        return f"{pack[1]} x {_figure(pack[2])} {_UNITS[pack[3]]}"
-    single = re.fullmatch(r"(\d*\.?\d+) ?([A-Z]+(?: [A-Z]+)?)", text)
-    if single is None or single[2] not in _UNITS or float(single[1]) == 0:
-        return ""
-    figure, unit = _figure(single[1]), _UNITS[single[2]]
-    if (figure, unit) in (("1", "count"), ("1", "pack")):
-        return ""
-    if unit in ("count", "pack", "inch"):
-        return f"{figure}-{unit}"
-    return f"{figure} {unit}" + ("s" if unit in ("gallon", "quart", "pint") and figure != "1" else "")
-
-
-def _figure(text: str) -> str:
-    return f"{float(text):g}"
