@@ -20,7 +20,7 @@ from creator.facts.policy import injection_faults, quality_faults
 from creator.facts.quantities import Quantity, read_quantities
 from creator.facts.ranks import read_ranks
 from creator.facts.segments import Segment, read_segments, segment_at
-from creator.facts.text import Folded, Word, fold, words
+from creator.facts.text import Folded, Word, fold, stem_of, words
 from creator.facts.units import COUNT
 from creator.facts.vocabulary import vocabulary
 
@@ -135,16 +135,14 @@ def _dates(reading: Reading) -> Iterator[Finding]:
 def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
     facts, found = reading.facts, reading.words
     for quantity in reading.quantities:
-        if quantity.figure in taken:
+        if quantity.figure in taken or (quantity.high == 0 and quantity.units[0] is COUNT):
             continue
         before = found[quantity.figure - 1] if quantity.figure else None
         if quantity.units[0] is COUNT and before is not None and before.kind == "word" and before.stem in facts.numbered:
             if found[quantity.figure].text in facts.numbered[before.stem]:
                 continue
-        segment = segment_at(reading.segments, quantity.figure)
-        said = content_stems(found[segment.first:segment.last]) | {
-            w.stem for w in found[segment.first:segment.last] if w.text in ("on", "off", "with", "without")}
-        verdict = match(quantity, said, frozenset(w.text for w in found), facts.facts)
+        first, last = _chunk(reading, quantity)
+        verdict = match(quantity, _said(found), _said(found[first:last]), frozenset(w.text for w in found), facts.facts)
         if verdict.supported:
             continue
         fact = verdict.fact
@@ -159,6 +157,18 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
                 yield reading.finding(FindingKind.NUMBER, figure.first, figure.last, 0.8)
 
 
+def _said(found: tuple[Word, ...]) -> frozenset[str]:
+    return content_stems(found) | {w.stem for w in found if w.text in ("on", "off", "with", "without")}
+
+
+def _chunk(reading: Reading, quantity: Quantity) -> tuple[int, int]:
+    """The part of the quantity's segment between commas."""
+    segment = segment_at(reading.segments, quantity.figure)
+    commas = [n for n in range(segment.first, segment.last) if reading.words[n].text == ","]
+    first = max((n + 1 for n in commas if n < quantity.first), default=segment.first)
+    return first, min((n for n in commas if n > quantity.last), default=segment.last)
+
+
 def _denials(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
     """Denials the ad does not make, and statements that it denies."""
     found, facts = reading.words, reading.facts
@@ -169,6 +179,13 @@ def _denials(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
         if n in counted or word.text in IDIOMS:
             continue
         where = _where(facts, word.stem, denied=True)
+        if n + 1 in denied and found[n + 1].kind == "word":
+            continue  # it only narrows the next word: "no artificial colours"
+        if where is not None and _wider(facts, found, n):
+            where = None
+        elif where is None and f"{word.text.removesuffix('s')}less" in facts.known.spoken:
+            yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n
+            continue
         if where is None and not any(_where(facts, stem, denied=False) for stem in _prefixed(word.text)):
             against = _where(facts, word.stem, denied=False)
             evidence, field = _quote(against)
@@ -186,9 +203,18 @@ def _denials(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
                 yield reading.finding(FindingKind.NEGATION, n, n, 0.9, *_quote(turned)), n, n
 
 
-def _prefixed(text: str) -> Iterator[str]:
-    from creator.facts.text import stem_of
+def _wider(facts: AdFacts, found: tuple[Word, ...], n: int) -> bool:
+    """Whether the title denies more than the ad: "no sugar" where the ad has "no refined sugar"."""
+    own = found[n - 1].stem if n else ""
+    narrow: list[bool] = []
+    for passage, words_denied in facts.denied:
+        for at, word in enumerate(passage.words):
+            if word.stem == found[n].stem and at in words_denied:
+                narrow.append(at - 1 in words_denied and passage.words[at - 1].kind == "word" and passage.words[at - 1].stem != own)
+    return bool(narrow) and all(narrow)
 
+
+def _prefixed(text: str) -> Iterator[str]:
     for other in opposite_prefix(text):
         yield stem_of(other)
 
@@ -210,7 +236,7 @@ def _quote(where: tuple[Passage, int] | None) -> tuple[str, str]:
 
 def _conditions(reading: Reading) -> Iterator[Finding]:
     title = Title(reading.folded.text, reading.words, content_stems(reading.words), reading.quantities)
-    dropped = dropped_conditions(title, reading.facts.clauses)
+    dropped = dropped_conditions(title, reading.facts.clauses, reading.facts.spoken)
     if dropped is not None:
         passage = dropped.clause.passage
         yield reading.finding(FindingKind.SCOPE, dropped.first, dropped.last, 0.85,

@@ -8,18 +8,19 @@ from fractions import Fraction
 
 from creator.facts.passages import Passage
 from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, Quantity, read_quantities
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 from creator.facts.units import COUNT, PERCENT, Unit, is_money, unit_forms
 from creator.facts.vocabulary import vocabulary
 
+_SWITCHES = listed("on off with without")
 ABOUT_WITHIN = Fraction(1, 10)  # "about 5" is true of 4.5 to 5.5
 CONVERSION_WITHIN = Fraction(1, 100)  # a rounded ounce-to-gram figure may be this far off
 _PACKS = frozenset(("pack", "set", "piec", "count", "pcs", "bundl", "box", "cas", "ct", "pk", "bag", "carton", "tray", "multipack"))
 _KINDS = frozenset(("kind", "typ", "sort", "varieti", "flavor", "color", "shad", "scent", "styl", "option", "choic", "ingredient",
                     "finish", "siz", "blend", "not", "topic", "subject"))
-_LESS = frozenset("less cheaper off saving save saves savings under reduced knocks knocked lower cut cuts extra more dearer "
-                  "difference".split())
-_TOTAL = frozenset("total altogether together combined all overall in of per a pack case box set worth over every each".split())
+_LESS = listed("less cheaper off saving save saves savings under reduced knocks knocked lower cut cuts extra more dearer "
+                  "difference")
+_TOTAL = listed("total altogether together combined all overall in of per a pack case box set worth over every each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +158,15 @@ class Match:
     unit: bool = False
 
 
-def match(claim: Quantity, said: frozenset[str], cues: frozenset[str], facts: Sequence[Fact]) -> Match:
+def match(
+    claim: Quantity, said: frozenset[str], chunk: frozenset[str], cues: frozenset[str], facts: Sequence[Fact]
+) -> Match:
     """Compare a title's quantity with the ad's.
 
     Args:
         claim: the title's quantity.
-        said: stems of the title's part the quantity stands in.
+        said: stems of the whole title.
+        chunk: stems of the title's part the quantity stands in, between commas.
         cues: the title's words as written ("less", "total").
         facts: the ad's quantities.
     """
@@ -172,7 +176,7 @@ def match(claim: Quantity, said: frozenset[str], cues: frozenset[str], facts: Se
     fitting = [f for f in equal if _fits(claim, f, said)]
     if fitting:
         best = max(fitting, key=lambda f: (len(said & f.near), not f.derived))
-        rival = _better(best, said, [f for f in rivals if f not in equal and not f.derived])
+        rival = None if claim.relation in (OVER, UNDER) else _better(claim, fitting, chunk, said, [f for f in rivals if f not in equal and not f.derived])
         return Match(rival, False) if rival is not None else Match(best, True)
     if _follows(claim, cues, facts):
         return Match(None, True)
@@ -210,7 +214,7 @@ def _true_of(claim: Quantity, c: Unit, fact: Quantity, f: Unit) -> bool:
     if claim.relation in (OVER, AT_LEAST):
         if downward or high <= 0:
             return False
-        true = low < least if claim.relation == OVER and not (fact.relation == OVER and low == least) else low <= least
+        true = low < least if claim.relation == OVER and not (upward and low == least) else low <= least
         return true and least <= 2 * low
     if claim.relation == UNDER:
         return not upward and (most < low or (most == low and fact.relation == UNDER)) and 2 * most >= low
@@ -251,28 +255,33 @@ def _contradicted(claim: Quantity, rivals: Sequence[Fact], equal: Sequence[Fact]
     return any(claim.counted & f.quantity.counted for f in rivals if f not in equal)
 
 
-def _better(best: Fact, said: frozenset[str], rivals: Sequence[Fact]) -> Fact | None:
-    """A rival figure whose clause the title's words single out against the one that matches ("noise cancelling on")."""
+def _better(claim: Quantity, fitting: Sequence[Fact], chunk: frozenset[str], said: frozenset[str], rivals: Sequence[Fact]) -> Fact | None:
+    """A rival figure that the title's words single out against every one that matches ("noise cancelling on")."""
+    own = frozenset[str]().union(*(f.near for f in fitting))
+    around = frozenset[str]().union(*(f.around for f in fitting))
+    fields = {f.passage.field for f in fitting}
     for rival in rivals:
-        for_rival = said & (rival.near - best.near)
-        for_best = said & (best.near - rival.near)
-        opposed = best.around == rival.around or best.passage is rival.passage
-        if for_rival and not for_best and opposed and len(for_rival) >= 1 and _singles_out(for_rival, best):
+        if rival.quantity.cut != claim.cut or rival.passage.field not in fields:
+            continue
+        for_rival = (chunk or said) & (rival.near - own)
+        for_own = said & (own - rival.near)
+        if for_rival and not for_own and (not for_rival <= around or for_rival & _SWITCHES):
             return rival
     return None
-
-
-def _singles_out(words: frozenset[str], best: Fact) -> bool:
-    return not words <= best.around or bool(words & {"on", "off", "with", "without"})
 
 
 def _follows(claim: Quantity, cues: frozenset[str], facts: Sequence[Fact]) -> bool:
     """Whether the amount is a difference, a discounted price or a total of what the ad states."""
     stated = [f.quantity for f in facts if f.quantity.low == f.quantity.high]
     amounts = [(q.units[0].base(q.low), q) for q in stated if q.units[0].dimension in {u.dimension for u in claim.units}]
-    if claim.units[0] is COUNT or claim.low != claim.high:
+    if claim.low != claim.high:
         return False
-    value = next(u for u in claim.units).base(claim.low)
+    if claim.units[0] is COUNT:
+        return any("pair" in q.counted and q.low * 2 == claim.low and (claim.counted & q.counted or not claim.counted)
+                   for q in stated if q.units[0] is COUNT)
+    value = claim.units[0].base(claim.low)
+    if claim.rate and is_money(claim.units[0]) and _unit_price(claim, value, facts):
+        return True
     if cues & _LESS and any(a - b == value for a, _ in amounts for b, _ in amounts):
         return True
     if is_money(claim.units[0]):
@@ -281,3 +290,22 @@ def _follows(claim: Quantity, cues: frozenset[str], facts: Sequence[Fact]) -> bo
             return True
     counts = [q.low for q in stated if q.units[0] is COUNT and q.low < 1000]
     return bool(cues & {"total", "altogether", "combined", "in-all"}) and any(a * n == value for a, _ in amounts for n in counts)
+
+
+def _unit_price(claim: Quantity, value: Fraction, facts: Sequence[Fact]) -> bool:
+    """Whether a price per piece or per unit is a stated price divided by a stated number or size, to the cent."""
+    unit = unit_forms().get(claim.rate)
+    prices = [f.quantity.low for f in facts if is_money(f.quantity.units[0]) and f.quantity.low == f.quantity.high]
+    for fact in facts:
+        size = fact.quantity
+        if size.low != size.high or size.low <= 0 or is_money(size.units[0]):
+            continue
+        if unit is not None and unit.dimension == size.units[0].dimension:
+            amount = size.units[0].base(size.low) / unit.factor
+        elif size.units[0] is COUNT and claim.rate in size.counted:
+            amount = size.low
+        else:
+            continue
+        if any(abs(price / amount - value) <= Fraction(1, 200) for price in prices):
+            return True
+    return False

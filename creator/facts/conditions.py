@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from creator.facts.dates import read_dates
 from creator.facts.passages import Passage
 from creator.facts.quantities import Quantity, read_quantities
-from creator.facts.text import Word, stem_of
+from creator.facts.text import Word, listed, stem_of
 from creator.facts.vocabulary import vocabulary
 
 _ORDERS = r"orders?|purchases?|months?|box|boxes|bookings?|visits?|deliver(?:y|ies)|bags?|years?|shops?|class|lesson|session|refill|bottle|case|trip|ride|stay|night|bill|invoice|payment|shipment|transfer|renewal|subscription"
@@ -19,6 +19,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = tuple((kind
     ("code", r"\b(?:promo |discount |voucher |coupon )?code:? ([a-z]+\d[a-z0-9]*|[a-z]{4,}\b(?<!selected))", "code promo voucher"),
     ("first", rf"\b(?:first|1st|next|second|2nd|third|repeat|subsequent|introductory) (?:\w+ )?(?:{_ORDERS})\b", "new first 1st intro introductory repeat repeats"),
     ("audience", rf"\b(?:new|existing|returning|registered|loyalty|club|business|student|trade|prime|plus|premium|annual|uk|us|eu|irish|british|eligible|verified|first-time) (?:{_PEOPLE})\b", ""),
+    ("audience", rf"^(?:{_PEOPLE}) (?=get|gets|save|saves|pay|pays|enjoy|receive|earn|have|can)", ""),
     ("audience", rf"\b(?:for|to|only) (?:{_PEOPLE})\b(?= only|,? (?:aged|living|based|with)|$|[.;])|\b(?:{_PEOPLE}) only\b", ""),
     ("age", r"\b(?:aged|over|under) (?:\d\d|eighteen|sixteen|twenty-one)s?\b(?: (?:or|and) (?:over|above|under|older))?", "over under aged"),
     ("selection", r"\b(?:selected|select|participating|eligible|certain|chosen|marked|qualifying|specified|specially marked) (?!with)\w+", "selected select some chosen certain participating eligible qualifying"),
@@ -41,10 +42,12 @@ _UNIVERSAL = re.compile(
     r"|worldwide|sitewide|site-wide|storewide|unlimited|forever|for life|permanently|entire|whole|across the (?:range|board)|full range|year-round"
     r"|all year|no (?:minimum|limit|limits|conditions|exclusions|exceptions|code|end date|restrictions|cap)|no strings|without (?:conditions|exception|limits)"
     r"|never|wherever|universal|unrestricted|automatically|guaranteed|both)\b")
-_TIMES = frozenset("day days morning evening night week weekday weekend month year season summer winter spring autumn hour minute monday tuesday "
+_TIMES = listed("day days morning evening night week weekday weekend month year season summer winter spring autumn hour minute monday tuesday "
                    "wednesday thursday friday saturday sunday moment time meal bite sip step mile occasion corner room time stage turn detail "
-                   "breakfast lunch dinner supper evening afternoon the you your of in about things that good kinds sorts set ready".split())
+                   "breakfast lunch dinner supper evening afternoon the you your of in about things that good kinds sorts set ready")
 _STRONG = re.compile(r"\b(?:worldwide|sitewide|site-wide|storewide|unlimited|for life|permanently|no exclusions|no conditions|no exceptions|no minimum)\b")
+_NEWCOMERS = listed("new newcomer newcomers first join joining joiners welcome switch switching")
+_WHO = listed("audience age only after with first place")
 _GENERIC = frozenset(stem_of(w) for w in (
     "get save free off buy new use shop order try code discount offer comes include with your now order orders price product products").split())
 
@@ -82,6 +85,7 @@ class Clause:
         last: one past its last.
         stems: its content stems.
         figures: percentages and fractions in it, for matching offers.
+        quantities: all amounts in it.
         free: it offers something free or as a gift.
         conditions: what it makes the statement depend on.
     """
@@ -91,6 +95,7 @@ class Clause:
     last: int
     stems: frozenset[str]
     figures: frozenset[str]
+    quantities: tuple[Quantity, ...]
     free: bool
     conditions: tuple[Condition, ...]
 
@@ -109,8 +114,9 @@ def read_clauses(passage: Passage) -> list[Clause]:
         start = found[0].start
         text = passage.folded.text[start:found[-1].end]
         conditions = [] if passage.field.startswith(("attributes", "category")) else _conditions(found, text, first)
-        figures = frozenset(str(q.low) for q in read_quantities(found) if q.units[0].dimension == "percent")
-        clauses.append(Clause(passage, first, last, content_stems(found), figures,
+        amounts = tuple(read_quantities(found))
+        figures = frozenset(str(q.low) for q in amounts if q.units[0].dimension == "percent")
+        clauses.append(Clause(passage, first, last, content_stems(found), figures, amounts,
                               bool(re.search(r"\bfree\b(?!\s+from|-)|\bgift\b|\bcomplimentary\b|\bbonus\b", text)), tuple(conditions)))
     return clauses
 
@@ -162,19 +168,24 @@ class Dropped:
     last: int
 
 
-def dropped_conditions(title: Title, clauses: Sequence[Clause]) -> Dropped | None:
+def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: frozenset[str]) -> Dropped | None:
     """The first condition a title's offer or "every" leaves out, if it does.
+
+    Args:
+        title: the title.
+        clauses: the ad's sentences.
+        stated: the ad's words as written (folded).
 
     A title keeps an offer's conditions when it keeps those of any one sentence of the ad that states the offer.
     """
-    universals = [m for m in _UNIVERSAL.finditer(title.text) if not _harmless(title, m)]
-    for match in universals:
-        stem_set = title.stems - _GENERIC
-        for clause in sorted(clauses, key=lambda c: -len(c.stems & stem_set)):
-            if not clause.conditions or not clause.stems & stem_set:
-                break
+    universals = [m for m in _UNIVERSAL.finditer(title.text) if not _harmless(title, m, stated)]
+    if universals:
+        match = universals[0]
+        name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
+        topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
+        for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
             broken = [c for c in clause.conditions if not _kept(c, title, universal=True)]
-            if broken and (len(clause.stems & stem_set) >= 2 or _OFFER.search(title.text) or _same_topic(clause, title)):
+            if shared >= 2 and broken:
                 return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
     offer = _OFFER.search(title.text)
     if offer is None:
@@ -193,8 +204,14 @@ def unbounded(title: Title, stated: str) -> tuple[int, int] | None:
     return _words_in(title.words, match.start(), match.end()) if match and match.group() not in stated else None
 
 
-def _same_topic(clause: Clause, title: Title) -> bool:
-    return any(q.units[0].dimension == "percent" for q in title.quantities) or bool(clause.stems & title.stems - _GENERIC)
+def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
+    """How much a sentence and a title speak of the same: words count one, the product's own name nothing, amounts two."""
+    words = clause.stems & (title.stems - _GENERIC)
+    amounts = any(q.low == t.low and q.units[0].dimension == t.units[0].dimension and q.units[0].dimension != "count"
+                  for q in clause.quantities for t in title.quantities)
+    free = clause.free and bool(re.search(r"\bfree\b", title.text))
+    eligible = any(c.kind in _WHO for c in clause.conditions)
+    return len(words - name) + 2 * amounts + free + (eligible and bool(words - name)) + (free and bool(words & name))
 
 
 def _states(clause: Clause, title: Title) -> bool:
@@ -214,7 +231,9 @@ def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
     if condition.kind in ("threshold", "after") and not condition.quantities:
         return len(condition.stems & title.stems) * 2 >= len(condition.stems)
     if condition.kind == "audience":
-        return condition.stems <= title.stems or ("new" in spoken and "new" in condition.text)
+        if re.search(r"\b(?:new|first-time)\b", condition.text):
+            return bool(spoken & _NEWCOMERS)
+        return condition.stems <= title.stems
     if condition.kind == "only":
         return bool(condition.stems & title.stems) and (not universal or len(condition.stems & title.stems) >= len(condition.stems))
     if condition.kind == "date":
@@ -227,7 +246,7 @@ def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
     return bool(condition.stems & title.stems) and not (universal and condition.kind in ("selection", "plan"))
 
 
-def _harmless(title: Title, match: re.Match[str]) -> bool:
+def _harmless(title: Title, match: re.Match[str], stated: frozenset[str]) -> bool:
     """ "every morning", "all you need", "any two": nothing is claimed of all products, customers or orders."""
     _, at = _words_in(title.words, match.start(), match.end())
     if match.group() in ("each", "every", "all", "any", "never", "both", "whole", "entire"):
@@ -235,7 +254,7 @@ def _harmless(title: Title, match: re.Match[str]) -> bool:
         if after is None or after.text in _TIMES or after.text.removesuffix("s") in _TIMES or after.kind == "number":
             return True
         return any(q.first <= at + 1 <= q.last for q in title.quantities)
-    return match.group() in ("guaranteed",)
+    return match.group() in ("guaranteed",) or match.group() in stated
 
 
 def _words_in(found: Sequence[Word], start: int, end: int) -> tuple[int, int]:

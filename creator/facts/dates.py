@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 
 _MONTHS = {name: n for n, names in enumerate((
     "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
     "september sep sept", "october oct", "november nov", "december dec"), start=1) for name in names.split()}
-_WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
-_END = frozenset("until till by before to through ends ending end closes expires -".split())
-_START = frozenset("from since after starts starting begins beginning start opens on".split())
+_WEEKDAYS = listed("monday tuesday wednesday thursday friday saturday sunday")
+_END = listed("until till by before to through ends ending end closes expires -")
+_START = listed("from since after starts starting begins beginning start opens on")
 
 
 @dataclass(frozen=True, slots=True)

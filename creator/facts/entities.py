@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from creator.core.records import FindingKind
 from creator.facts.passages import Passage
 from creator.facts.segments import Segment, segment_at
-from creator.facts.text import Word, stem_of
+from creator.facts.text import Word, listed, stem_of
+from creator.facts.units import unit_forms
 from creator.facts.vocabulary import Vocabulary, base_forms, vocabulary
 
-_PREPOSITIONS = frozenset("with for from in by to of on at under without per as".split())
+_PREPOSITIONS = listed("with for from in by to of on at under without per as")
 _ING = frozenset(("ing", "ed"))
 
 
@@ -39,11 +40,13 @@ class Known:
         stems: stems of its words.
         spoken: its words as written (folded).
         meanings: what they mean or imply.
+        product: stems of the nouns in its title.
     """
 
     stems: frozenset[str]
     spoken: frozenset[str]
     meanings: frozenset[int]
+    product: frozenset[str]
 
     def has(self, word: Word) -> bool:
         """Whether the ad carries the word, an inflection, a synonym or something that implies it."""
@@ -72,21 +75,35 @@ def strangers(found: Sequence[Word], segments: tuple[Segment, ...], known: Known
     for n, word in enumerate(found):
         if n in taken or word.kind not in ("word", "code") or word.text in vocab.function or word.stem in known.stems:
             continue
+        if n and found[n - 1].text in ("/", "per", "a") and word.text in unit_forms():
+            continue
         if len(word.text) < 2 or (word.text.endswith("'s") and stem_of(word.text[:-2]) in known.stems):
             continue
         frame = segment_at(segments, n).frame
         if vocab.claiming.has(word.text) and not _only_plain(vocab, word.text):
             yield Stranger(n, FindingKind.UNSUPPORTED, 0.9)
         elif vocab.plain.has(word.text):
-            if not frame and _is_head(found, segments, n, known) and _is_product(vocab, word.text):
+            if not frame and _is_product(vocab, word.text) and (
+                    _is_head(found, segments, n, known) or _kind_of(found, segments, n, known)):
                 yield Stranger(n, FindingKind.WRONG_PRODUCT, 0.7)
+        elif _is_call(vocab, found, segments, n):
+            yield Stranger(n, FindingKind.UNSUPPORTED, 0.2)
         elif not known.has(word):
             yield _judge(vocab, found, segments, n, known, frame=frame)
 
 
 def _only_plain(vocab: Vocabulary, text: str) -> bool:
-    """Whether the very word is listed as plain, and only an inflection of it as a claim."""
-    return text in vocab.plain.exact and text not in vocab.claiming.exact
+    """Whether the word or its base is listed as plain, and only an inflection of it as a claim."""
+    return text not in vocab.claiming.exact and any(form in vocab.plain.exact for form in base_forms(text))
+
+
+def _is_call(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, ...], n: int) -> bool:
+    """Whether the word tells the reader to do something: a verb that opens its segment, alone or in a list of such."""
+    segment = segment_at(segments, n)
+    before = found[n - 1] if n > segment.first else None
+    opens = before is None or (before.text in (",", "and", "&") and all(
+        w.text in vocab.meanings.verbs or w.text in (",", "and", "&") for w in found[segment.first:n]))
+    return opens and found[n].text in vocab.meanings.verbs and not vocab.meanings.class_of(found[n].text)
 
 
 def _judge(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, ...], n: int, known: Known, *, frame: bool) -> Stranger:
@@ -95,17 +112,37 @@ def _judge(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, ..
     if text in meanings.places or text in meanings.peoples or text.removesuffix("s") in meanings.peoples:
         return Stranger(n, FindingKind.ENTITY, 0.9)
     kind = meanings.class_of(text)
+    if not frame and kind != "artifact" and _in_list(found, n, known):
+        return Stranger(n, FindingKind.ENTITY, 0.85)
     product = _is_product(vocab, text)
     if product or kind == "artifact":
+        if _before(found, n) in ("from", "of") or (_in_list(found, n, known) and not frame):
+            return Stranger(n, FindingKind.ENTITY, 0.3 if frame else 0.85)
         head = _is_head(found, segments, n, known) or not _after_preposition(found, segments, n)
         return Stranger(n, FindingKind.WRONG_PRODUCT if head else FindingKind.UNSUPPORTED, 0.3 if frame else 0.85)
+    if kind == "animal" and not _after_preposition(found, segments, n):
+        return Stranger(n, FindingKind.WRONG_PRODUCT, 0.85)
     if found[n].kind == "code" or not meanings.knows(text):
-        return Stranger(n, FindingKind.ENTITY, 0.8)
+        derived = found[n].kind == "word" and text.endswith(("ed", "ing", "ly", "able", "ible", "ness", "ful", "less"))
+        return Stranger(n, FindingKind.UNSUPPORTED if derived else FindingKind.ENTITY, 0.3 if derived and frame else 0.8)
     if kind in ("food", "plant", "substance", "animal"):
         framed = frame and kind != "animal" and not _after(found, segments, n, "with")
         head = kind == "food" and _is_head(found, segments, n, known)
         return Stranger(n, FindingKind.WRONG_PRODUCT if head else FindingKind.ENTITY, 0.3 if framed else 0.85)
     return Stranger(n, FindingKind.UNSUPPORTED, 0.3 if frame else 0.75)
+
+
+def _in_list(found: Sequence[Word], n: int, known: Known) -> bool:
+    """Whether the word is one of a list whose neighbour is the ad's: "coral, teal and | navy"."""
+    joins = (",", "and", "&", "or", "/")
+    before = n >= 2 and found[n - 1].text in joins and found[n - 2].kind == "word" and found[n - 2].stem in known.stems
+    after = n + 2 < len(found) and found[n + 1].text in joins and found[n + 2].kind == "word" and found[n + 2].stem in known.stems
+    return (before or after) and found[n].kind == "word" and bool(vocabulary().meanings.class_of(found[n].text)
+                                                                 or not vocabulary().meanings.knows(found[n].text))
+
+
+def _before(found: Sequence[Word], n: int) -> str:
+    return next((w.text for w in reversed(found[:n]) if w.kind == "word" and w.text not in ("the", "pure", "finest")), "")
 
 
 def _is_product(vocab: Vocabulary, text: str) -> bool:
@@ -123,6 +160,14 @@ def _is_head(found: Sequence[Word], segments: tuple[Segment, ...], n: int, known
     before = found[n - 1] if n > segment.first else None
     return ends and before is not None and before.kind in ("word", "code", "number") and (
         before.stem in known.stems and before.text not in vocabulary().function)
+
+
+def _kind_of(found: Sequence[Word], segments: tuple[Segment, ...], n: int, known: Known) -> bool:
+    """Whether the word makes the ad's product another kind of product: "Floor | Lamp" where the ad sells a lamp."""
+    segment = segment_at(segments, n)
+    after = found[n + 1] if n + 1 < segment.last else None
+    return (after is not None and after.stem in known.product and not _after_preposition(found, segments, n)
+            and vocabulary().meanings.class_of(found[n].text) == "artifact")
 
 
 def _after_preposition(found: Sequence[Word], segments: tuple[Segment, ...], n: int) -> bool:

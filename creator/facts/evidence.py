@@ -67,10 +67,11 @@ class AdFacts:
             facts += read_facts(passage, date_words(found))
         spoken = frozenset(w.text for p in passages for w in p.words if w.kind != "sign")
         meanings = vocabulary().meanings.implied_by(spoken - vocabulary().function)
+        product = frozenset(w.stem for p in passages if p.field == "title" for w in p.words if w.kind == "word")
         return cls(
             ad, passages, places, tuple(facts), tuple(dates), meanings,
             {stem: frozenset(figures) for stem, figures in numbered.items()},
-            Known(frozenset(places), spoken, meanings), tuple(c for p in passages for c in read_clauses(p)),
+            Known(frozenset(places), spoken, meanings, product), tuple(c for p in passages for c in read_clauses(p)),
             tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages), read_names(passages),
             "\n".join(p.folded.text for p in passages), spoken)
 

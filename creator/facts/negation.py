@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
 
-_ABSENCE = frozenset("no without zero minus sans nil lacks lacking".split())
-_DENIAL = frozenset("not never cannot can't don't doesn't didn't won't isn't aren't wasn't weren't couldn't shouldn't neither nor "
-                    "excludes excluding exclude except avoid unsuitable".split())
+_ABSENCE = listed("no without zero minus sans nil lacks lacking")
+_DENIAL = listed("not never cannot can't don't doesn't didn't won't isn't aren't wasn't weren't couldn't shouldn't neither nor "
+                    "excludes excluding exclude except avoid unsuitable")
 _HARD_STOPS = frozenset(".;:?!()|")
-_ABSENCE_STOPS = frozenset("in on at when while with for that which who by but just only plus then to is are if because so than this our "
-                           "the your made from under per until".split()) - {"the", "your", "to"}
-_DENIAL_STOPS = frozenset("but because so unless though although while however and".split())
-_BACKWARD = frozenset("excluded supported included available covered allowed suitable needed required recommended sold provided "
-                      "refundable eligible compatible contain".split())
-_EMPTY = frozenset("need want worry wait miss hesitate forget let use make do be include contain require other more any all some made "
-                   "certain alone lose losing only just yes".split())
-IDIOMS = frozenset("fuss nonsense mess hassle stress worry worries limit limits compromise compromises time rush need wonder excuse "
+_ABSENCE_STOPS = listed("in on at when while with for that which who by but just only plus then to is are if because so than this our "
+                           "the your made from under per until") - {"the", "your", "to"}
+_DENIAL_STOPS = listed("but because so unless though although while however and")
+_BACKWARD = listed("excluded supported included available covered allowed suitable needed required recommended sold provided "
+                      "refundable eligible compatible contain")
+_EMPTY = listed("need want worry wait miss hesitate forget let use make do be include contain require other more any all some made "
+                   "certain alone lose losing only just yes")
+_LINKS = listed("which that is are was were it they and has be to being sold")
+_DETERMINERS = listed("a an the one its your takes needs with has comes , but")
+IDIOMS = listed("fuss nonsense mess hassle stress worry worries limit limits compromise compromises time rush need wonder excuse "
                    "excuses doubt more problem matter better longer one way idea guesswork faff drama bother regrets strings brainer "
-                   "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble".split())
+                   "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
     for n, word in enumerate(found):
         text = word.text
         after = found[n + 1].text if n + 1 < len(found) else ""
-        if text == "free" and after in ("from", "of"):
+        if text in ("non", "un") and after == "-" and found[n + 1].start == word.end:
+            denials.append(Denial(False, n, n + 2, min(n + 3, len(found))))
+        elif text == "free" and after in ("from", "of"):
             denials.append(Denial(True, n, n + 2, _absence_end(found, n + 2)))
         elif text == "free" and n and found[n - 1].text == "-":
             denials.append(Denial(True, n, _compound_start(found, n), n - 1))
@@ -110,10 +114,18 @@ def _denial_end(found: Sequence[Word], start: int) -> int:
 
 
 def _clause_start(found: Sequence[Word], at: int) -> int:
-    for n in range(at - 1, -1, -1):
-        if found[n].text in _HARD_STOPS or found[n].text in (",", "but", "and"):
-            return n + 1
-    return 0
+    """Where the subject of "X is not included" begins; of ", (which is) not included" it stands before the comma."""
+    n = at - 1
+    while n >= 0 and found[n].text not in _HARD_STOPS and found[n].text not in (",", "but"):
+        n -= 1
+    if any(w.text not in _LINKS for w in found[n + 1:at]):
+        return n + 1
+    if n < 0 or found[n].text not in (",", "("):
+        return at
+    n -= 1
+    while n >= 0 and found[n].text not in _HARD_STOPS and found[n].text not in _DETERMINERS:
+        n -= 1
+    return n + 1
 
 
 def _compound_start(found: Sequence[Word], free: int) -> int:

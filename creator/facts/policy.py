@@ -4,66 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from creator.core.records import FindingKind
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 
 LONGEST_TITLE = 150
-UNFINISHED = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "because",
-        "but",
-        "by",
-        "for",
-        "from",
-        "if",
-        "in",
-        "into",
-        "is",
-        "its",
-        "nor",
-        "of",
-        "on",
-        "or",
-        "our",
-        "per",
-        "plus",
-        "than",
-        "that",
-        "the",
-        "their",
-        "to",
-        "until",
-        "via",
-        "was",
-        "were",
-        "when",
-        "which",
-        "while",
-        "who",
-        "whose",
-        "with",
-        "without",
-        "your",
-        "&",
-        ",",
-        ":",
-        ";",
-        "-",
-        "(",
-        "[",
-        "/",
-        "+",
-        "|",
-    ]
+UNFINISHED = listed(
+    "a an and as at because but for from if into its nor of or our per plus than that the their to until via "
+    "when which while who whose with without your & , : ; - ( [ / + |"
 )
-MAY_REPEAT = frozenset(("very", "so", "bye", "yum", "knock", "tick", "cha", "pad", "bora", "couscous", "chop", "choo"))
+MAYBE_UNFINISHED = listed("on in by is")  # "Dive In", "Put the Kettle On"; but "Coupon on"
+MAY_REPEAT = listed("very so bye yum knock tick cha pad bora chop choo")
 
 _INJECTION = re.compile(
     r"ignore (?:all |any |the |your )*(?:previous|prior|above|earlier|preceding|other)? ?(?:instruction|prompt|rule|guideline|message)"
@@ -98,9 +50,10 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
     if len(spoken) < 2:
         return [PolicyFault(FindingKind.CHANNEL, (0, len(folded)), "a title has at least two words")]
     last = found[-1]
-    if last.text in UNFINISHED:
+    before = spoken[-2].text
+    if last.text in UNFINISHED or (last.text in MAYBE_UNFINISHED and not _phrasal(before, spoken)):
         faults.append(PolicyFault(FindingKind.CHANNEL, (last.start, last.end), "the title breaks off"))
-    for one, two in zip(spoken, spoken[1:], strict=False):
+    for one, two in pairwise(spoken):
         if one.text == two.text and one.kind == "word" and one.text not in MAY_REPEAT:
             faults.append(PolicyFault(FindingKind.CHANNEL, (one.start, two.end), "the same word twice in a row"))
     if len(folded) > LONGEST_TITLE:
@@ -108,6 +61,12 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
             PolicyFault(FindingKind.CHANNEL, (LONGEST_TITLE, len(folded)), f"more than {LONGEST_TITLE} characters")
         )
     return faults
+
+
+def _phrasal(before: str, spoken: list[Word]) -> bool:
+    """Whether a last "on" or "in" belongs to a verb: "Dive In", "Put the Kettle On"."""
+    particle = listed("put keep turn switch leave have try bring get dive drop stop come tune log sign settle tuck snuggle pop")
+    return before in particle or any(w.text in particle for w in spoken[:2])
 
 
 def injection_faults(folded: str) -> list[PolicyFault]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from creator.facts.numbers import Figure, read_figures
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 from creator.facts.units import COUNT, PERCENT, SHORT, Unit, ambiguous_forms, rate_adverbs, unit_forms
 from creator.facts.vocabulary import vocabulary
 
@@ -27,8 +27,11 @@ _AFTER: dict[tuple[str, ...], str] = {tuple(k.split()): v for v, ks in {
     AT_MOST: ("or less", "or fewer", "or under", "max", "maximum", "tops", "以 内"),
 }.items() for k in ks}
 _RATE_WORDS = frozenset(("a", "an", "per", "each", "every", "/"))
-_STOPS = frozenset("at by for from in into on to with within without per than that which who when while if or but is are was as via "
-                   "a an each every your you x by".split())
+_STOPS = listed("at by for from in into on to with within without per than that which who when while if or but is are was as via "
+                   "a an each every your you x by")
+_CUT_AFTER = listed("off discount cashback reduction less cheaper saving savings")
+_CUT_BEFORE = listed("save saves saving discount takes take cut cuts knocks")
+_DAY_KINDS = listed("working business calendar full whole short straight consecutive extra more")
 _LOOK_BACK, _CONTEXT = 3, 4
 
 
@@ -48,6 +51,7 @@ class Quantity:
         figure: index of the first word of its first figure.
         digits: decimals it is written with.
         part: it is a fraction written as such ("a third").
+    cut: it is a percentage taken off a price.
     """
 
     low: Fraction
@@ -61,6 +65,7 @@ class Quantity:
     figure: int
     digits: int = 0
     part: bool = False
+    cut: bool = False
 
 
 def read_quantities(found: Sequence[Word], taken: frozenset[int] = frozenset()) -> list[Quantity]:
@@ -91,6 +96,10 @@ def read_quantities(found: Sequence[Word], taken: frozenset[int] = frozenset()) 
 def _single(found: Sequence[Word], figure: Figure) -> Quantity | None:
     units, first, last = _unit(found, figure)
     word = found[figure.first].text
+    unit_before = unit_forms().get(_text(found, figure.first - 3))
+    if word == "half" and unit_before is not None and [w.text for w in found[figure.first - 2:figure.first]] == ["and", "a"]:
+        return Quantity(Fraction(3, 2), Fraction(3, 2), (unit_before,), IS, "", frozenset(), max(0, figure.first - 4), figure.first,
+                        figure.first)
     if figure.ordinal:
         after = _skip_hyphen(found, figure.last + 1)
         unit = unit_forms().get(_text(found, after))
@@ -133,6 +142,8 @@ def _unit(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], int,
             not before.isalpha() or len(before) == 3):
         return ambiguous.get(before, (forms[before],)), figure.first - 1, figure.last
     at = _skip_hyphen(found, figure.last + 1)
+    if _text(found, at) in _DAY_KINDS and _text(found, at + 1) in forms and len(_text(found, at + 1)) > 2:
+        at += 1
     text = _text(found, at)
     digits = found[figure.first].kind == "number"
     if text in forms and not text.isalpha() and forms[text].dimension.startswith("money") and at + 1 < len(found) \
@@ -175,7 +186,8 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
     if relation == IS and quantity.first >= 2 and _text(found, quantity.first - 1) in ("a", "an", "the", "just", "only", "one"):
         key = tuple(w.text for w in found[max(0, quantity.first - 3):quantity.first - 1])
         relation = next((_BEFORE[key[-n:]] for n in (2, 1) if key[-n:] in _BEFORE), relation)
-    if relation == IS and _text(found, first - 1) == "from" and quantity.units[0].dimension.startswith("money"):
+    if relation == IS and _text(found, first - 1) == "from" and quantity.low == quantity.high and not any(
+            w.text in ("to", "until", "-") for w in found[quantity.last + 1:quantity.last + 8]):
         relation, first = AT_LEAST, first - 1
     last = quantity.last
     for length in (2, 1):
@@ -186,7 +198,11 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
     if quantity.units[0] is COUNT and relation == AT_MOST and _text(found, first) == "within":
         relation = IS
     counted, rate = _counted(found, last + 1)
-    return replace(quantity, relation=relation, first=first, last=last, counted=counted, rate=rate)
+    if not rate and quantity.units[0].dimension.startswith("money") and _text(found, last + 1) in ("a", "an") and last + 2 < len(found):
+        rate = found[last + 2].stem
+    cut = quantity.units[0] is PERCENT and (_text(found, last + 1) in _CUT_AFTER or any(
+        w.text in _CUT_BEFORE for w in found[max(0, first - 3):first]))
+    return replace(quantity, relation=relation, first=first, last=last, counted=counted, rate=rate, cut=cut)
 
 
 def _counted(found: Sequence[Word], at: int) -> tuple[frozenset[str], str]:

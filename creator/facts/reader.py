@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from creator.facts.segments import Segment, segment_at
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
 
 RULE = "https://transparency.meta.com/policies/ad-standards/objectionable-content/privacy-violations-personal-attributes/"
@@ -28,7 +28,8 @@ _STATES = re.compile(
     r"|\bshort on cash\b|\bstrapped for cash\b|\btight on money\b|\bmoney'?s? tight\b|\bstruggling (?:to pay|financially)\b|\bbills piling\b"
     r"|\bsingle (?:mum|mom|mother|dad|father|parent)s?\b|\bnewly (?:single|divorced|widowed)\b|\bgoing through a divorce\b"
     r"|\bhigh blood pressure\b|\bhair loss\b|\bhearing loss\b|\bmemory loss\b|\berectile dysfunction\b|\bmental health\b|\bpanic attacks?\b"
-    r"|\b(?:back|joint|knee|neck|chronic|hip|shoulder|period|nerve) pain\b|\btrouble sleeping\b|\bcan't sleep\b|\bsleepless nights?\b"
+    r"|\b(?:back|joint|knee|neck|chronic|hip|shoulder|period|nerve) pain\b|\b(?:bad|poor|failing|weak|aching|sore|stiff|swollen) (?:eyesight|vision|hearing|back|knees?|joints?|hips?|feet|heart|teeth|skin|memory|bladder)\b"
+    r"|\btrouble sleeping\b|\bcan't sleep\b|\bsleepless nights?\b"
     r"|\blose weight\b|\bweight[- ]loss\b|\bover ?weight\b|\bextra pounds\b|\bbelly fat\b|\btrying to conceive\b|\bhot flushes\b|\bhot flashes\b"
     r"|\bsensitive (?:stomach|bladder)\b.{0,12}\?|\byour (?:faith|religion|ethnicity|race|sexuality|sexual orientation|disability|diagnosis"
     r"|condition|illness|debts?|weight|medication|symptoms|skin colou?r|heritage|caste|criminal record)\b"
@@ -38,11 +39,11 @@ _FRAMES = re.compile(
     r" (?:with|from|against)?|\byou(?:r|'re| are)\b|\bas an? \b|\bfellow\b|\blike you\b|\bbeing\b|\btired of\b|\bfed up\b|\bworried about\b"
     r"|\bproud\b|\bare you\b|\bsuffer(?:er|ers|s)?\b|\bmanag(?:e|ing)\b|\bcalling all\b|\bhelp for\b|\brelief for\b|\bmade for\b|\bdesigned for\b"
     r"|^for \b|\bfor (?:\w+ )?$|\bprone\b|\bbattling\b|\bgot\b|\bhave\b|\bhaving\b|\bbecause you\b|\bsince you\b|\bwe know\b|\bjust for\b")
-_PEOPLE = frozenset("woman women man men person people mum mums mom moms dad dads mother mothers father fathers parent parents girl girls "
+_PEOPLE = listed("woman women man men person people mum mums mom moms dad dads mother mothers father fathers parent parents girl girls "
                     "boy boys lady ladies guy guys gentleman gentlemen adult adults family families couple couples friend friends wife "
                     "husband brother brothers sister sisters folk folks household households community communities owner owners shopper "
                     "shoppers customer customers sufferer sufferers patient patients entrepreneur professional student students cook cooks "
-                    "home homes grandparents grandmother grandfather bride groom citizen citizens citizens believers driver drivers".split())
+                    "home homes grandparents grandmother grandfather bride groom citizen citizens citizens believers driver drivers")
 _GREETED = re.compile(r"^(?:hi|hey|hello|dear|good (?:morning|evening|afternoon)) (?!there|you|all|every|friend|folks|world|summer|winter|spring"
                       r"|autumn|to\b|again|ladies|gents|team|new|happy|my\b|the\b|and\b)([a-z]+) ?[,!:]")
 
@@ -82,7 +83,7 @@ def read_attributions(folded: str, found: Sequence[Word], segments: tuple[Segmen
             if pattern is _GREETED and vocabulary().plain.has(match.group(1)):
                 continue
             seen.append(Attribution(first, last, about))
-    terms, ambiguous, peoples = vocabulary().personal, vocabulary().ambiguous, vocabulary().meanings.peoples
+    terms, peoples = vocabulary().personal, vocabulary().meanings.peoples
     for n, word in enumerate(found):
         if word.kind != "word":
             continue

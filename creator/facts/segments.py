@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
 
 _CUTS = frozenset("?!:;|.")
-_CALLS = frozenset("for calling hey dear attention hello hi to got need want love ready new".split())
+_CALLS = listed("for calling hey dear attention hello hi to got need want love ready new")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ remembers the original one it came from, so that a finding can quote the title e
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 
 _SAME = str.maketrans(
     {
@@ -142,69 +144,24 @@ def split(text: str) -> tuple[Word, ...]:
     return words(fold(text).text)
 
 
-# Word and stem by turns: irregular forms, spellings of both sides of the Atlantic, and words that only look inflected.
-_EXCEPTIONS = """
-    paid pay kept keep held hold made make making make grown grow grew grow woven weave wove weave children child kids
-    child kid child feet foot women woman men man teeth tooth mice mouse knives knife lives life leaves leaf loaves
-    loaf shelves shelf halves half wolves wolf people person got get gone go went go bought buy sold sell built build
-    sent send spent spend gave give given give took take taken take ran run written write wrote write drank drink
-    drunk drink ate eat eaten eat chosen choose chose choose worn wear wore wear slept sleep felt feel taught teach
-    brought bring lit light spun spin bound bind ground grind froze freeze frozen freeze fed feed led lead met meet
-    won win swept sweep sewn sew knitted knit colours color colour color coloured color colors color colored color
-    flavour flavor flavours flavor flavoured flavor flavors flavor flavored flavor fibre fiber fibres fiber litre
-    liter litres liter metre meter metres meter centre center aluminium aluminum grey gray organisation organization
-    licence license programme program programmes program yoghurt yogurt yoghurts yogurt tyre tire tyres tire jewellery
-    jewelry cheque check odour odor moulded mold mould mold veggie vegetable veggies vegetable veg vegetable fridge
-    refrigerator bike bicycle bikes bicycle tv television tvs television photo photograph photos photograph phone
-    telephone phones telephone app application apps application laptop notebook kitten kitten kittens kitten chicken
-    chicken linen linen woollen wool wooden wood golden gold leather leather powder powder number number letter letter
-    corner corner order order orders order master master tower tower flower flower flowers flower silver silver easter
-    easter toner toner toners toner ton ton planner planner planners planner plane plane counter counter batter batter
-    batteries battery battery battery butter butter pepper pepper summer summer bitter bitter better better lining
-    lining member member members member poster poster posters poster coaster coaster roller roller river river liver
-    liver cover cover winter winter dinner dinner diner diner supper supper slipper slipper slippers slipper paper
-    paper caper caper capers caper ginger ginger rubber rubber timber timber water water sweater sweater sweaters
-    sweater spring spring string string ring ring rings ring king king evening evening evenings evening morning
-    morning mornings morning during during ceiling ceiling clothing clothing wedding wedding pudding pudding puddings
-    pudding stuffing stuffing red red bed bed beds bed seed seed seeds seed seeded seed hundred hundred shed shed sled
-    sled early early only only family family families family july july italy italy jelly jelly fly fly lily lily
-    supply supply station station nation nation ration ration cushion cushion fashion fashion lotion lotion lotions
-    lotion onion onion onions onion passion passion mission mission version version million million vision vision
-    pension pension region region table table tables table cable cable cables cable vegetable vegetable vegetables
-    vegetable moment moment moments moment cement cement garment garment business business witness witness ed ed
-    cookies cookie cookie cookie ties tie tie tie pies pie pie pie shoes shoe movies movie series series species
-    species lens lens lenses lens news news gas gas bus bus buses bus
-""".split()
-_IRREGULAR = dict(zip(_EXCEPTIONS[::2], _EXCEPTIONS[1::2], strict=True))
-_ENDINGS = (
-    ("ization", "ize"),
-    ("isation", "ize"),
-    ("ations", ""),
-    ("ation", ""),
-    ("ments", ""),
-    ("ment", ""),
-    ("nesses", ""),
-    ("ness", ""),
-    ("ingly", ""),
-    ("edly", ""),
-    ("ings", ""),
-    ("ing", ""),
-    ("ers", ""),
-    ("er", ""),
-    ("ors", ""),
-    ("ied", "y"),
-    ("ies", "y"),
-    ("ily", "y"),
-    ("ed", ""),
-    ("ly", ""),
-    ("ful", ""),
-    ("able", ""),
-    ("ible", ""),
-    ("ions", ""),
-    ("ion", ""),
-)
+_ENDINGS = tuple(pair.partition(">")[::2] for pair in (
+    "ization>ize isation>ize ations> ation> ments> ment> nesses> ness> ingly> edly> ings> ing> ers> er> ors> "
+    "ied>y ies>y ily>y ed> ly> ful> able> ible> ions> ion> ative> ive>").split())
 _DOUBLED = frozenset("bdgmnprt")
 _VOWELS = frozenset("aeiouy")
+
+
+@lru_cache(maxsize=1)
+def _irregular() -> dict[str, str]:
+    """Stems that no ending tells, from words.toml."""
+    lists = tomllib.loads(files("creator.facts.lexicon").joinpath("words.toml").read_text(encoding="utf-8"))
+    pairs = lists["forms"]["irregular"].split()
+    return dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def listed(text: str) -> frozenset[str]:
+    """A set of words written with spaces between them."""
+    return frozenset(text.split())
 
 
 @lru_cache(maxsize=65536)
@@ -217,7 +174,7 @@ def stem_of(word: str) -> str:
         word = word[:-2]
     elif word.endswith("'"):
         word = word[:-1]
-    irregular = _IRREGULAR.get(word)
+    irregular = _irregular().get(word)
     if irregular is not None:
         return _close(irregular)
     if len(word) <= 3:
@@ -228,7 +185,7 @@ def stem_of(word: str) -> str:
         word = word[:-3] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    irregular = _IRREGULAR.get(word)
+    irregular = _irregular().get(word)
     if irregular is not None:
         return _close(irregular)
     for ending, left in _ENDINGS:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from creator.facts.text import listed
+
 # pint's name, then the forms people write (folded). Months and years are kept apart from days: no exact factor exists.
 _FORMS = """
 gram: g gr gram grams gramme grammes 克 グラム
@@ -86,7 +88,7 @@ _CURRENCIES = {
 }
 _MINOR = {"usd": "cent cents ¢", "gbp": "p penny pence"}
 # Letters too short to be a unit unless a number stands right before them.
-SHORT = frozenset("g l m s h w v b t p st min cal bar mi mo ha gal cup cups second seconds quarter quarters st won pound pounds".split())
+SHORT = listed("g l m s h w v b t p st min cal bar mi mo ha gal cup cups second seconds quarter quarters st won pound pounds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ PERCENT = Unit("percent", "percent", Fraction(1))
 COUNT = Unit("", "count", Fraction(1))
 TIMES = Unit("times", "times", Fraction(1))
 
-_IMPERIAL = frozenset("ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch foot yard mile mile/hour acre".split())
+_IMPERIAL = listed("ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch foot yard mile mile/hour acre")
 
 
 @lru_cache(maxsize=1)

@@ -43,7 +43,7 @@ def check(title: str, facts: AdFacts) -> Check:
         the verdict; `UNVERIFIABLE` when nothing is wrong but some words say nothing the ad could bear out.
     """
     reading = Reading.of(title, facts)
-    findings = tuple(_merged(sorted(findings_of(reading), key=lambda f: (f.span, -f.score))))
+    findings = tuple(f for f in _merged(sorted(findings_of(reading), key=lambda f: (f.span, -f.score))) if f.score > 0)
     if any(f.score >= ERROR_FROM for f in findings):
         return Check(Verdict.UNSUPPORTED, False, findings)
     if findings or not reading.touches_ad:

@@ -53,6 +53,7 @@ class Meanings:
         known: every word of the dictionary.
         places: names of places.
         peoples: adjectives and nouns of nations, languages and creeds.
+        verbs: verbs of everyday use, in their base form.
     """
 
     senses: Mapping[str, tuple[int, ...]]
@@ -61,6 +62,7 @@ class Meanings:
     known: frozenset[str]
     places: frozenset[str]
     peoples: frozenset[str]
+    verbs: frozenset[str]
 
     def senses_of(self, word: str) -> tuple[int, ...]:
         """The meanings of a word, inflected or not."""
@@ -82,11 +84,23 @@ class Meanings:
 
     def class_of(self, word: str) -> str:
         """What kind of thing a word most often names, or ""."""
-        return next((self.classes[form] for form in base_forms(word) if form in self.classes), "")
+        return next((self.classes[form] for form in singular_forms(word) if form in self.classes), "")
 
     def knows(self, word: str) -> bool:
         """Whether the word or a base form of it is in the dictionary."""
         return any(form in self.known for form in base_forms(word))
+
+
+def singular_forms(word: str) -> tuple[str, ...]:
+    """The word and what it may be the plural of."""
+    forms = [word]
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        forms.append(word[:-1])
+        if word.endswith("es"):
+            forms.append(word[:-2])
+        if word.endswith("ies"):
+            forms.append(word[:-3] + "y")
+    return tuple(forms)
 
 
 @lru_cache(maxsize=65536)
@@ -193,7 +207,7 @@ class Vocabulary:
         senses = {word: tuple(keys) for word, keys in raw["senses"].items()}
         classes = {word: kind for kind, text in raw["classes"].items() for word in text.split()}
         return Meanings(senses, tuple(raw["parents"]), classes, frozenset(raw["vocabulary"].split()) | frozenset(senses),
-                        frozenset(raw["places"].split()), frozenset(raw["peoples"].split()))
+                        frozenset(raw["places"].split()), frozenset(raw["peoples"].split()), frozenset(raw["verbs"].split()))
 
 
 @lru_cache(maxsize=1)

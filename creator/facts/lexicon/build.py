@@ -66,12 +66,15 @@ def build(folder: Path) -> dict[str, object]:
     vocabulary: set[str] = set()
     senses: dict[str, list[str]] = {}
     classes: dict[str, str] = {}
+    verbs: set[str] = set()
     for part, kept in SENSES.items():
         for lemma, keys, tagged in read_senses(folder, part):
             if not SINGLE.fullmatch(lemma) or all(lemma not in (w.lower() if w.islower() else "") for w in
                                                   meanings[keys[0]].words):
                 continue
             vocabulary.add(lemma)
+            if part == "verb" and tagged:
+                verbs.add(lemma)
             thing = part == "noun" and meanings[keys[0]].file in THINGS
             if thing:
                 classes[lemma] = THINGS[meanings[keys[0]].file]
@@ -88,6 +91,7 @@ def build(folder: Path) -> dict[str, object]:
         "parents": parents,
         "classes": {c: " ".join(sorted(w for w, of in classes.items() if of == c)) for c in sorted(set(classes.values()))},
         "vocabulary": " ".join(sorted(w for w in vocabulary if w not in senses and "-" not in w)),
+        "verbs": " ".join(sorted(verbs)),
         "places": " ".join(sorted(places)),
         "peoples": " ".join(sorted(peoples)),
     }
