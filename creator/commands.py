@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 from creator.core.command import Command
+from creator.generation.options import EmbedOptions, GenerateOptions
 from creator.pipeline.run import RunOptions
+from creator.training.options import PretrainOptions, TrainOptions
 
 COMMANDS: tuple[Command, ...] = (
+    Command(
+        "pretrain",
+        "train the User LLM and the match head on behaviour: what comes next, who acts on which ad",
+        PretrainOptions,
+        "creator.training.stage:run_pretrain",
+        "hllm-creator pretrain --data DATA --out PRETRAINED --history 256 --time-features age --steps 400",
+    ),
+    Command(
+        "train",
+        "train the whole model on examples: creative, reconstruction, alignment and matching losses",
+        TrainOptions,
+        "creator.training.stage:run_train",
+        "hllm-creator train --data DATA --examples EXAMPLES --init PRETRAINED --out MODEL --steps 800",
+    ),
+    Command(
+        "embed",
+        "turn every item, ad and user into one vector",
+        EmbedOptions,
+        "creator.generation.embed:embed",
+        "hllm-creator embed --model MODEL --data DATA --out EMBEDDINGS",
+    ),
+    Command(
+        "generate",
+        "write one title for each kept (cluster, ad) pair and check it against the ad",
+        GenerateOptions,
+        "creator.generation.titles:generate",
+        "hllm-creator generate --model MODEL --data DATA --clusters CLUSTERS --pairs PAIRS --out TITLES",
+    ),
     Command(
         "run",
         "bring every stage of a run up to date, from the logs to the store and the report",

@@ -22,31 +22,57 @@ from creator.core.errors import ArtefactError
 from creator.core.records import Ad, AdId, Item, ItemId
 
 ITEMS = pa.schema([("item_id", pa.string()), ("title", pa.string()), ("description", pa.string())])
-EVENTS = pa.schema([("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.float64()),
-                    ("weight", pa.float32())])
-ADS = pa.schema([
-    ("ad_id", pa.string()), ("title", pa.string()), ("description", pa.string()),
-    ("selling_points", pa.list_(pa.string())), ("attributes", pa.map_(pa.string(), pa.string())),
-    ("category", pa.string()), ("item_id", pa.string()), ("item_ids", pa.list_(pa.string())), ("locale", pa.string()),
-    ("trainable", pa.bool_()),  # may be trained on: it was running before DATA's `train_until`
-    ("live", pa.bool_()),  # titles are wanted for it
-    ("starts_at", pa.float64()),  # when it starts to run; null when unknown
-    ("campaign", pa.string()),
-    ("facts", pa.string()),  # JSON: each derived fact with the figure and the rows it came from; null for given facts
-])
-IMPRESSIONS = pa.schema([("user_id", pa.string()), ("ad_id", pa.string()), ("timestamp", pa.float64()),
-                         ("clicked", pa.bool_()), ("title_id", pa.string())])
-EXAMPLES = pa.schema([
-    ("user_id", pa.string()), ("ad_id", pa.string()),
-    ("as_of", pa.float64()),  # the history ends before this time
-    ("split", pa.string()),  # "train" or "heldout"
-    ("profile", pa.string()),  # JSON text
-    ("reasoning", pa.list_(pa.string())),  # one entry per step
-    ("title", pa.string()), ("selling_points", pa.list_(pa.string())),  # those the title uses, the leading one first
-    ("facts", pa.list_(pa.string())),  # the words of the ad each claim rests on
-    ("verdict", pa.string()), ("findings", pa.string()),  # findings: JSON list
-    ("teacher", pa.string()), ("prompt_version", pa.string()), ("cost_usd", pa.float64()),
-])
+EVENTS = pa.schema(
+    [("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.float64()), ("weight", pa.float32())]
+)
+ADS = pa.schema(
+    [
+        ("ad_id", pa.string()),
+        ("title", pa.string()),
+        ("description", pa.string()),
+        ("selling_points", pa.list_(pa.string())),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+        ("category", pa.string()),
+        ("item_id", pa.string()),
+        ("item_ids", pa.list_(pa.string())),
+        ("locale", pa.string()),
+        ("trainable", pa.bool_()),  # may be trained on: it was running before DATA's `train_until`
+        ("live", pa.bool_()),  # titles are wanted for it
+        ("starts_at", pa.float64()),  # when it starts to run; null when unknown
+        ("campaign", pa.string()),
+        (
+            "facts",
+            pa.string(),
+        ),  # JSON: each derived fact with the figure and the rows it came from; null for given facts
+    ]
+)
+IMPRESSIONS = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("ad_id", pa.string()),
+        ("timestamp", pa.float64()),
+        ("clicked", pa.bool_()),
+        ("title_id", pa.string()),
+    ]
+)
+EXAMPLES = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("ad_id", pa.string()),
+        ("as_of", pa.float64()),  # the history ends before this time
+        ("split", pa.string()),  # "train" or "heldout"
+        ("profile", pa.string()),  # JSON text
+        ("reasoning", pa.list_(pa.string())),  # one entry per step
+        ("title", pa.string()),
+        ("selling_points", pa.list_(pa.string())),  # those the title uses, the leading one first
+        ("facts", pa.list_(pa.string())),  # the words of the ad each claim rests on
+        ("verdict", pa.string()),
+        ("findings", pa.string()),  # findings: JSON list
+        ("teacher", pa.string()),
+        ("prompt_version", pa.string()),
+        ("cost_usd", pa.float64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -98,8 +124,10 @@ class Data:
     @cached_property
     def item_texts(self) -> list[str]:
         """What the Item LLM reads of each item, in the order of `items`."""
-        return [Item(ItemId(i), t, d or "").text
-                for i, t, d in zip(self.items["item_id"], self.items["title"], self.items["description"], strict=True)]
+        return [
+            Item(ItemId(i), t, d or "").text
+            for i, t, d in zip(self.items["item_id"], self.items["title"], self.items["description"], strict=True)
+        ]
 
     @property
     def train_until(self) -> float:
@@ -157,10 +185,15 @@ def read_ads(frame: pd.DataFrame) -> Iterator[Ad]:
         attributes = row["attributes"]
         pairs = attributes.items() if isinstance(attributes, dict) else attributes
         yield Ad(
-            ad_id=AdId(row["ad_id"]), title=row["title"], description=_text(row["description"]),
-            selling_points=tuple(_many(row["selling_points"])), attributes=dict(pairs) if pairs is not None else {},
-            category=_text(row["category"]), item_id=ItemId(row["item_id"]) if _text(row["item_id"]) else None,
-            item_ids=tuple(ItemId(i) for i in _many(row["item_ids"])), locale=_text(row["locale"]) or "en",
+            ad_id=AdId(row["ad_id"]),
+            title=row["title"],
+            description=_text(row["description"]),
+            selling_points=tuple(_many(row["selling_points"])),
+            attributes=dict(pairs) if pairs is not None else {},
+            category=_text(row["category"]),
+            item_id=ItemId(row["item_id"]) if _text(row["item_id"]) else None,
+            item_ids=tuple(ItemId(i) for i in _many(row["item_ids"])),
+            locale=_text(row["locale"]) or "en",
         )
 
 
@@ -201,8 +234,13 @@ class Histories:
         if len(rows) and rows.min() < 0:
             raise ArtefactError("events name items that the items table lacks", cure="run 'hllm-creator ingest' again")
         counts = np.bincount(codes, minlength=len(users))
-        return cls(users, item_ids, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-                   rows[order].astype(np.int32), stamps[order])
+        return cls(
+            users,
+            item_ids,
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            rows[order].astype(np.int32),
+            stamps[order],
+        )
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -214,9 +252,16 @@ class Histories:
 
         The teacher, the trainer and the embedder all read a history through this one function.
         """
+        return self.items[self._span(user, before, length)]
+
+    def ages(self, user: int, before: float, length: int) -> npt.NDArray[np.float64]:
+        """How long before that time each event of the window was, in seconds (> 0); [<= length]."""
+        return before - self.timestamps[self._span(user, before, length)]
+
+    def _span(self, user: int, before: float, length: int) -> slice:
         start, end = int(self.offsets[user]), int(self.offsets[user + 1])
         stop = start + int(np.searchsorted(self.timestamps[start:end], before, side="left"))
-        return self.items[max(start, stop - length):stop]
+        return slice(max(start, stop - length), stop)
 
 
 def read_profile(text: str) -> dict[str, object]:

@@ -1,0 +1,66 @@
+"""Which candidate is published for a (cluster, ad) pair: true first, then personal, then unlike the ad's other titles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from creator.core.records import Verdict
+from creator.facts.text import split
+
+FLUENCY = 0.25  # nats of personalisation that one nat of the title's own log-probability is worth
+SAME_TITLE_COST = 6.0  # nats: two clusters of an ad should not be shown the very same words
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A title that may be published for a pair.
+
+    Args:
+        title: its text.
+        verdict: of the fact check.
+        logprob: log p(title | centroid, ad), nats.
+        personalisation: log p(title | centroid, ad) - log p(title | mean user, ad), nats.
+        rank: 1 for the one to publish.
+    """
+
+    title: str
+    verdict: Verdict
+    logprob: float
+    personalisation: float
+    rank: int = 0
+
+
+def rank_candidates(by_cluster: Mapping[int, Sequence[Candidate]]) -> dict[int, list[Candidate]]:
+    """Rank the candidates of all kept clusters of one ad.
+
+    Clusters choose in turn, the one with the most personal best candidate first; a title that another cluster already
+    leads with costs `SAME_TITLE_COST`, and one that shares words with it proportionally less.
+
+    Args:
+        by_cluster: publishable candidates by cluster.
+
+    Returns:
+        the same, best first, `rank` set from 1.
+    """
+    taken: list[frozenset[str]] = []
+    out: dict[int, list[Candidate]] = {}
+    waiting = {cluster: list(found) for cluster, found in by_cluster.items() if found}
+    while waiting:
+        cluster = max(waiting, key=lambda c: (max(_merit(x, []) for x in waiting[c]), -c))
+        ordered = sorted(
+            waiting.pop(cluster), key=lambda x: (x.verdict != Verdict.SUPPORTED, -_merit(x, taken), x.title)
+        )
+        out[cluster] = [replace(x, rank=n) for n, x in enumerate(ordered, start=1)]
+        taken.append(_words(ordered[0].title))
+    return out
+
+
+def _merit(candidate: Candidate, taken: Sequence[frozenset[str]]) -> float:
+    words = _words(candidate.title)
+    overlap = max((len(words & other) / max(1, len(words | other)) for other in taken), default=0.0)
+    return candidate.personalisation + FLUENCY * candidate.logprob - SAME_TITLE_COST * overlap**2
+
+
+def _words(title: str) -> frozenset[str]:
+    return frozenset(word.stem for word in split(title))

@@ -1,0 +1,176 @@
+"""The whole model: Item LLM -> User LLM -> projected soft token -> Creative LLM, with the match head beside.
+
+Shapes: N texts, B users, L history items, A ads, K users or centroids, d item width, d_u user width, D creative width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from creator.core.progress import Progress
+from creator.models.config import ModelConfig
+from creator.models.creative import Branch, CreativeLLM, Row, RowBatch
+from creator.models.heads import MatchHead
+from creator.models.item_encoder import ItemEncoder
+from creator.models.losses import LogScale
+from creator.models.prompts import PromptWriter
+from creator.models.user_encoder import UserEncoder
+
+Float = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int32]
+Seconds = npt.NDArray[np.float64]
+
+
+class HllmCreator(nn.Module):
+    """HLLM-Creator (arXiv 2508.18118).
+
+    Args:
+        config: its conventions.
+        item: the Item LLM.
+        user: the User LLM.
+        creative: the Creative LLM.
+    """
+
+    def __init__(self, config: ModelConfig, item: ItemEncoder, user: UserEncoder, creative: CreativeLLM) -> None:
+        super().__init__()
+        self.config = config
+        self.item, self.user, self.creative = item, user, creative
+        self.match = MatchHead(creative.width, item.width, config.match_width, config.match_head)
+        profile_width = item.width if config.profile_encoder == "item" else creative.width
+        self.align_projector = nn.Linear(user.width, profile_width, bias=False)
+        self.align_scale = LogScale(0.05)
+        self.next_item_projector = (
+            nn.Identity() if item.width == user.width else nn.Linear(user.width, item.width, bias=False)
+        )
+        self.next_item_scale = LogScale(0.07)
+        if config.profile_encoder == "creative":
+            self.profile_token = nn.Parameter(torch.randn(creative.width) * 0.02)
+        self.prompts = PromptWriter(config, creative.tokenizer)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self.user.user_token.device
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str], *, label: str = "", batch: int = 256) -> Float:
+        """Item embeddings of texts, [N, d]. Equal texts are encoded once; `label` shows progress under that name."""
+        distinct = sorted(set(texts), key=lambda t: (len(t), t))
+        at = {text: row for row, text in enumerate(distinct)}
+        out = np.empty((len(distinct), self.item.width), dtype=np.float32)
+        progress = Progress(label, len(distinct), "texts") if label else None
+        for start in range(0, len(distinct), batch):
+            part = distinct[start : start + batch]
+            out[start : start + len(part)] = self.item(self.item.tokenize(part)).float().cpu().numpy()
+            if progress:
+                progress.advance(len(part))
+        if progress:
+            progress.close()
+        return out[[at[text] for text in texts]]
+
+    def user_batch(self, items: Tensor, windows: Sequence[Rows], ages_s: Sequence[Seconds] | None) -> Tensor:
+        """User embeddings of windows over an item table, [B, d_u]; gradients flow into the User LLM (and the table).
+
+        Args:
+            items: [I, d] item embeddings.
+            windows: per user the rows of their items, oldest first.
+            ages_s: per user the age of each event, where the model reads ages.
+        """
+        embeds, mask, ages = self.lay_windows(items, windows, ages_s)
+        return self.user(embeds, mask, ages)
+
+    def lay_windows(
+        self, items: Tensor, windows: Sequence[Rows], ages_s: Sequence[Seconds] | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Windows as left-padded tensors: embeddings [B, L, d], mask [B, L], ages [B, L] or None."""
+        length = max(1, max(len(window) for window in windows))
+        rows = torch.zeros(len(windows), length, dtype=torch.long)
+        mask = torch.zeros(len(windows), length)
+        ages = torch.ones(len(windows), length, dtype=torch.float32)
+        for b, window in enumerate(windows):
+            if len(window):
+                rows[b, -len(window) :] = torch.from_numpy(window.astype(np.int64))
+                mask[b, -len(window) :] = 1.0
+                if ages_s is not None:
+                    ages[b, -len(window) :] = torch.from_numpy(ages_s[b].astype(np.float32))
+        with_age = self.user.age is not None
+        return (
+            items[rows.to(items.device)] * mask.unsqueeze(-1).to(items),
+            mask.to(items.device),
+            ages.to(items.device) if with_age else None,
+        )
+
+    @torch.inference_mode()
+    def encode_users(
+        self,
+        item_embeddings: Float,
+        windows: Sequence[Rows],
+        ages_s: Sequence[Seconds] | None = None,
+        *,
+        label: str = "",
+        batch: int = 128,
+    ) -> Float:
+        """User embeddings, [B, d_u]: every item's embedding is read from the table, none is computed again.
+
+        Args:
+            item_embeddings: [I, d].
+            windows: per user the rows of their items, oldest first, at most `config.history` of them are read.
+            ages_s: per user the age in seconds of each event, in the same order.
+            label: shows progress under that name.
+            batch: users at a time; those of similar length are run together.
+        """
+        items = torch.from_numpy(np.ascontiguousarray(item_embeddings)).to(self.device)
+        keep = self.config.history
+        order = sorted(range(len(windows)), key=lambda b: min(len(windows[b]), keep))
+        out = np.empty((len(windows), self.user.width), dtype=np.float32)
+        progress = Progress(label, len(windows), "users") if label else None
+        for start in range(0, len(order), batch):
+            part = order[start : start + batch]
+            ages = [ages_s[b][-keep:] for b in part] if ages_s is not None else None
+            out[part] = self.user_batch(items, [windows[b][-keep:] for b in part], ages).float().cpu().numpy()
+            if progress:
+                progress.advance(len(part))
+        if progress:
+            progress.close()
+        return out
+
+    def embed_profiles(self, profiles: Sequence[str]) -> Tensor:
+        """Profiles as the Creative LLM sees them, [B, D]: its last state at a learned vector behind each profile."""
+        ids = [self.prompts.profile(profile)[:-1] for profile in profiles]
+        batch = RowBatch.of([Row(words, [Branch(0, (), ())]) for words in ids]).to(self.device)
+        return self.creative.last_states(batch, self.profile_token.unsqueeze(0))
+
+    @torch.inference_mode()
+    def soft_tokens(self, users: Float) -> Float:
+        """Soft tokens of users or centroids: [K, d_u] -> [K, D]."""
+        return self.creative.user_projector(torch.from_numpy(users).to(self.device)).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def match_probabilities(self, users: Float, ads: Float, *, block: int = 65_536) -> Float:
+        """Probability that each user (or centroid) clicks each ad.
+
+        Args:
+            users: [K, d_u] user embeddings.
+            ads: [A, d] item embeddings of the ads' texts.
+            block: pairs scored at a time; memory is about block x 12 x match_width bytes.
+
+        Returns:
+            [K, A] float32 in (0, 1), calibrated if the model carries a calibration.
+        """
+        head, device = self.match, self.device
+        left = head.user_tower(self.creative.user_projector(torch.from_numpy(users).to(device)))
+        right = head.item_tower(torch.from_numpy(ads).to(device))
+        scale, offset = self.config.match_calibration
+        out = np.empty((len(users), len(ads)), dtype=np.float32)
+        step = max(1, block // max(1, len(ads)))
+        for start in range(0, len(users), step):
+            part = left[start : start + step]
+            pairs = (part.repeat_interleave(len(ads), 0), right.repeat(len(part), 1))
+            logits = head.on_towers(*pairs).reshape(len(part), len(ads))
+            out[start : start + len(part)] = torch.sigmoid(scale * logits + offset).float().cpu().numpy()
+        return out

@@ -1,0 +1,271 @@
+"""MODEL folders: building a model from backbones, saving it, loading it back.
+
+    item_llm/  user_llm/  creative_llm/   ordinary Hugging Face folders; vLLM loads creative_llm/ as it is
+    heads.safetensors                     every parameter outside the three LLMs
+    adapter.safetensors                   the LoRA adapters before they were merged into creative_llm/
+    model.json                            ModelConfig
+
+A *light* folder lacks item_llm/ and creative_llm/: loading it takes both from their backbones and merges the adapters.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from creator.core.artefacts import write_text
+from creator.core.errors import ModelError
+from creator.models.assembly import HllmCreator
+from creator.models.config import ModelConfig
+from creator.models.creative import CreativeLLM
+from creator.models.item_encoder import ItemEncoder
+from creator.models.user_encoder import UserEncoder
+
+FOLDERS = {"item": "item_llm", "user": "user_llm", "creative": "creative_llm"}
+
+
+def build_model(
+    config: ModelConfig,
+    *,
+    item_folder: Path,
+    creative_folder: Path,
+    user_folder: Path | None = None,
+    user_layers: int = 2,
+    dtype: torch.dtype = torch.float32,
+) -> HllmCreator:
+    """Put a new model together from backbones.
+
+    Args:
+        config: its conventions.
+        item_folder: Hugging Face folder of the Item LLM.
+        creative_folder: that of the Creative LLM.
+        user_folder: that of the User LLM; left out, it is a new Llama of the Item LLM's width.
+        user_layers: how many layers the User LLM has or keeps; 0 keeps all of `user_folder`.
+        dtype: of the Creative LLM's frozen weights.
+
+    Raises:
+        ModelError: a folder is no model, or of a kind that does not fit.
+    """
+    item = _item(item_folder, config)
+    user_llm = _new_user_llm(item.width, user_layers) if user_folder is None else _decoder(user_folder, user_layers)
+    prompt_ids = (
+        tuple(_tokenizer(user_folder)(config.user_prompt)["input_ids"]) if user_folder and config.user_prompt else ()
+    )
+    user = UserEncoder(user_llm, item.width, prompt_ids, with_age=config.time_features == "age")
+    creative_llm: Any = _causal(creative_folder, config.creative_layers, dtype)
+    if config.lora_rank:
+        creative_llm = with_adapters(creative_llm, config.lora_rank)
+    return HllmCreator(config, item, user, CreativeLLM(creative_llm, _tokenizer(creative_folder), user.width))
+
+
+def with_adapters(llm: nn.Module, rank: int) -> nn.Module:
+    """A causal LM with fresh LoRA adapters (arXiv 2106.09685) on all linear layers but the output layer."""
+    from peft import LoraConfig, get_peft_model
+
+    adapted: Any = get_peft_model(
+        llm,
+        LoraConfig(
+            r=rank,
+            lora_alpha=2 * rank,
+            target_modules="all-linear",  # pyright: ignore[reportArgumentType]
+            task_type="CAUSAL_LM",
+        ),
+    )
+    return adapted
+
+
+def save_model(model: HllmCreator, folder: Path, *, light: bool = False) -> None:
+    """Write a MODEL folder; adapters are merged into the Creative LLM, in place.
+
+    Args:
+        model: what to save.
+        folder: an existing folder.
+        light: leave out the Item LLM and the Creative LLM, which come from their backbones again on loading; only for
+            a model whose Item LLM was frozen and whose Creative LLM was adapted. Half precision.
+    """
+    if light and not model.config.lora_rank:
+        raise ModelError(
+            "a light folder needs adapters", got="a Creative LLM trained whole", cure="train with lora_rank > 0"
+        )
+    number = torch.float16 if light else torch.float32
+    write_text(folder / "model.json", model.config.to_json())
+    save_file({name: t.to(number) for name, t in _heads(model).items()}, folder / "heads.safetensors")
+    user: Any = model.user.llm
+    (user.half() if light else user).save_pretrained(folder / FOLDERS["user"])
+    user.float()
+    if adapters := _adapters(model):
+        save_file({name: t.to(number) for name, t in adapters.items()}, folder / "adapter.safetensors")
+    if light:
+        return
+    item: Any = model.item.llm
+    item.save_pretrained(folder / FOLDERS["item"])
+    model.item.tokenizer.save_pretrained(folder / FOLDERS["item"])
+    creative: Any = model.creative.llm
+    if model.config.lora_rank and hasattr(creative, "merge_and_unload"):
+        model.creative.llm = creative = creative.merge_and_unload()
+    creative.save_pretrained(folder / FOLDERS["creative"])
+    model.creative.tokenizer.save_pretrained(folder / FOLDERS["creative"])
+
+
+def load_model(
+    folder: Path, *, device: str = "cpu", dtype: torch.dtype | None = None, adapters: bool = False
+) -> HllmCreator:
+    """Load a MODEL folder, whole or light, ready for inference.
+
+    Args:
+        folder: as `save_model` wrote it.
+        device: "cpu" or "cuda".
+        dtype: of the Creative LLM; as saved when None.
+        adapters: keep a light folder's adapters apart from the Creative LLM, to train on.
+
+    Raises:
+        ModelError: the folder is no model, or its parts do not fit each other.
+    """
+    if not (folder / "model.json").is_file():
+        raise ModelError(f"{folder} is no model folder", got="no model.json", cure="make one with 'hllm-creator train'")
+    config = ModelConfig.from_json((folder / "model.json").read_text(encoding="utf-8"), str(folder / "model.json"))
+    light = not (folder / FOLDERS["creative"]).is_dir()
+    item_folder, creative_folder = folder / FOLDERS["item"], folder / FOLDERS["creative"]
+    if light:
+        from creator.engine.backbone import resolve_backbone
+
+        item_folder, creative_folder = (
+            resolve_backbone(config.item_backbone),
+            resolve_backbone(config.creative_backbone),
+        )
+    item = _item(item_folder, config)
+    user = UserEncoder(_decoder(folder / FOLDERS["user"], 0), item.width, with_age=config.time_features == "age")
+    creative_llm: Any = _causal(creative_folder, config.creative_layers if light else 0, dtype or "auto")
+    if light or (adapters and config.lora_rank):
+        creative_llm = with_adapters(creative_llm, config.lora_rank)
+    model = HllmCreator(config, item, user, CreativeLLM(creative_llm, _tokenizer(creative_folder), user.width))
+    _fill(model, _heads(model), _tensors(folder / "heads.safetensors"), folder)
+    if light:
+        _fill(model, _adapters(model), _tensors(folder / "adapter.safetensors"), folder)
+        if not adapters:
+            model.creative.llm = creative_llm.merge_and_unload()
+    return model.eval().to(device)
+
+
+def _heads(model: HllmCreator) -> dict[str, Tensor]:
+    inside = ("item.llm.", "user.llm.", "creative.llm.")
+    return {name: t.detach() for name, t in model.named_parameters() if not name.startswith(inside)}
+
+
+def _adapters(model: HllmCreator) -> dict[str, Tensor]:
+    return {name: t.detach() for name, t in model.named_parameters() if "lora_" in name}
+
+
+def _fill(model: HllmCreator, wanted: dict[str, Tensor], found: dict[str, Tensor], folder: Path) -> None:
+    faults = [f"missing {name}" for name in sorted(set(wanted) - set(found))]
+    faults += [f"unknown {name}" for name in sorted(set(found) - set(wanted))]
+    faults += [
+        f"{name} is {tuple(found[name].shape)}, not {tuple(t.shape)}"
+        for name, t in wanted.items()
+        if name in found and found[name].shape != t.shape
+    ]
+    if faults:
+        raise ModelError(
+            f"the weights in {folder} do not fit its model.json",
+            got="; ".join(faults[:5]),
+            cure="use the folder as train wrote it",
+        )
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in found.items():
+            parameters[name].copy_(tensor)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError):
+        raise ModelError(
+            f"{path} is missing or not readable safetensors", cure="use the folder as train wrote it"
+        ) from None
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return _load(AutoTokenizer, folder)
+
+
+def _item(folder: Path, config: ModelConfig) -> ItemEncoder:
+    from transformers import AutoModel
+
+    llm: Any = _load(AutoModel, folder, dtype=torch.float32)
+    return ItemEncoder(llm, _tokenizer(folder), config.item_pooling, config.item_text_tokens)
+
+
+def _decoder(folder: Path, layers: int) -> nn.Module:
+    from transformers import AutoModel
+
+    return _truncate(_load(AutoModel, folder, dtype=torch.float32), layers)
+
+
+def _causal(folder: Path, layers: int, dtype: torch.dtype | str) -> nn.Module:
+    from transformers import AutoModelForCausalLM
+
+    llm: Any = _load(AutoModelForCausalLM, folder, dtype=dtype)
+    _truncate(llm.get_decoder(), layers)
+    if layers:
+        llm.config.num_hidden_layers = layers
+    return llm
+
+
+def _load(loader: Any, folder: Path, **options: Any) -> Any:
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} is not a Hugging Face model folder",
+            got="no config.json",
+            cure="name a folder that transformers' save_pretrained wrote",
+        )
+    try:
+        return loader.from_pretrained(folder, local_files_only=True, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder} cannot be loaded by transformers",
+            got=type(error).__name__,
+            expected="a model and tokenizer that this version of transformers knows",
+            cure="check the folder's files, or update transformers",
+        ) from error
+
+
+def _truncate(decoder: Any, layers: int) -> nn.Module:
+    if layers:
+        if layers > len(decoder.layers):
+            raise ModelError(
+                "more layers asked for than the model has",
+                got=layers,
+                expected=f"at most {len(decoder.layers)}",
+                cure="ask for fewer layers, or 0 for all",
+            )
+        decoder.layers = decoder.layers[:layers]
+        decoder.config.num_hidden_layers = layers
+        if getattr(decoder.config, "layer_types", None):
+            decoder.config.layer_types = decoder.config.layer_types[:layers]
+    return decoder
+
+
+def _new_user_llm(width: int, layers: int) -> nn.Module:
+    from transformers import LlamaConfig, LlamaModel
+
+    heads = max(1, width // 64)
+    return LlamaModel(
+        LlamaConfig(
+            vocab_size=8,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
+            intermediate_size=width * 8 // 3 // 8 * 8,
+            max_position_embeddings=4096,
+            pad_token_id=0,
+        )
+    )

@@ -1,0 +1,91 @@
+"""The Item LLM: a text becomes one vector (HLLM, arXiv 2409.12740, section 3.1).
+
+Shapes: N texts, T tokens, d width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from creator.models.packing import attention_mask
+
+
+class ItemEncoder(nn.Module):
+    """A pretrained language model that embeds texts.
+
+    Args:
+        llm: a transformers decoder (item_token pooling) or a BERT-type encoder (mean pooling), without LM head.
+        tokenizer: its tokenizer.
+        pooling: "item_token" or "mean" (see `ModelConfig.item_pooling`).
+        text_tokens: texts are cut to this many tokens, the head kept.
+    """
+
+    def __init__(self, llm: nn.Module, tokenizer: Any, pooling: str, text_tokens: int) -> None:
+        super().__init__()
+        self.llm = llm
+        self.tokenizer = tokenizer
+        self.pooling = pooling
+        self.text_tokens = text_tokens
+        self.width = int(llm.config.hidden_size)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+        if pooling == "item_token":
+            self.item_token = nn.Parameter(torch.randn(self.width) * 0.02)
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens of a decoder and with those of an encoder; cut to length."""
+        ids: list[list[int]] = self.tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self.text_tokens,
+            add_special_tokens=self.pooling == "mean",
+            padding=False,
+            return_attention_mask=False,
+        )["input_ids"]
+        return ids
+
+    def forward(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
+        """Embed N tokenised texts.
+
+        Args:
+            token_ids: N lists of token ids; an empty one is an empty text.
+
+        Returns:
+            [N, d]; the final-norm state at [ITEM], as it is, or the mean of the states, scaled to length sqrt(d).
+        """
+        if self.pooling == "mean":
+            return self._mean(token_ids)
+        return self._at_item_token(token_ids)
+
+    def _mean(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
+        device = next(self.llm.parameters()).device
+        longest = max(len(ids) for ids in token_ids)
+        ids = torch.zeros(len(token_ids), longest, dtype=torch.long)
+        mask = torch.zeros(len(token_ids), longest)
+        for row, tokens in enumerate(token_ids):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1.0
+        ids, mask = ids.to(device), mask.to(device)
+        states = self.llm(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        weights = mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * weights).sum(1) / weights.sum(1).clamp_min(1)
+        # unit variance rather than unit length: what follows is initialised for inputs of that size
+        return nn.functional.normalize(mean.float(), dim=-1) * self.width**0.5
+
+    def _at_item_token(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
+        device = self.item_token.device
+        lengths = [len(ids) + 1 for ids in token_ids]
+        packed = torch.tensor([t for ids in token_ids for t in (*ids, 0)], device=device).unsqueeze(0)
+        segments = torch.repeat_interleave(torch.arange(1, len(lengths) + 1), torch.tensor(lengths)).unsqueeze(0)
+        positions = torch.cat([torch.arange(n) for n in lengths]).unsqueeze(0).to(device)
+        ends = torch.cumsum(torch.tensor(lengths), 0) - 1
+        embeds = self.llm.get_input_embeddings()(packed)  # pyright: ignore[reportCallIssue]
+        embeds = embeds.index_copy(1, ends.to(device), self.item_token.to(embeds.dtype).expand(1, len(lengths), -1))
+        states = self.llm(
+            inputs_embeds=embeds,
+            position_ids=positions,
+            attention_mask=attention_mask(segments.to(device), embeds.dtype),
+        ).last_hidden_state
+        return states[0, ends.to(device)].float()

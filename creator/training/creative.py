@@ -1,0 +1,272 @@
+"""Training HLLM-Creator: creative + reconstruction + alignment + matching (arXiv 2508.18118, section 3).
+
+A step takes a few ads and, of each, several examples written for different users: the ad is read once and every
+title is a branch of its row (`creator.models.creative`). The Item LLM is frozen and read from its table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from creator.core.data import Data
+from creator.core.records import AdId
+from creator.models.assembly import Float, HllmCreator
+from creator.models.creative import Branch, Row, RowBatch
+from creator.models.losses import alignment_loss
+from creator.training.loop import LoopSettings, Losses, run_loop
+from creator.training.matching import Matching
+from creator.training.windows import WindowBatch
+
+
+@dataclass(frozen=True, slots=True)
+class CreativeSettings:
+    """What a step trains on.
+
+    Args:
+        ads: ads of a step.
+        titles_per_ad: examples of each, at most.
+        profiles: windows whose profile is reconstructed in a step.
+        impressions: (user, moment) groups of impressions that a step reads, where there are any.
+        negatives: ads against each example's own, where there are no impressions and no acts.
+        creative, reconstruction, alignment, matching: weights of the losses; 0 leaves one out.
+        train_user: whether the User LLM is trained along.
+        seed: of every draw.
+    """
+
+    ads: int = 4
+    titles_per_ad: int = 16
+    profiles: int = 12
+    impressions: int = 8
+    negatives: int = 8
+    creative: float = 1.0
+    reconstruction: float = 1.0
+    alignment: float = 1.0
+    matching: float = 1.0
+    train_user: bool = True
+    seed: int = 0
+
+
+class Examples:
+    """The examples as arrays, windows and token ids.
+
+    Args:
+        frame: rows of EXAMPLES.
+        data: the tables they were made from.
+    """
+
+    def __init__(self, frame: pd.DataFrame, data: Data) -> None:
+        self.users = frame["user_id"].map(data.histories.row_of).to_numpy(dtype=np.int64)
+        self.as_of = frame["as_of"].to_numpy(dtype=np.float64)
+        self.titles = frame["title"].tolist()
+        self.profiles = frame["profile"].tolist()
+        self.ad_ids = frame["ad_id"].tolist()
+        distinct = sorted(set(self.ad_ids))
+        at = {ad_id: n for n, ad_id in enumerate(distinct)}
+        self.ads = np.asarray([at[a] for a in self.ad_ids], dtype=np.int64)
+        self.distinct_ads = distinct
+        self.of_ad = [np.flatnonzero(self.ads == n) for n in range(len(distinct))]
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def draw(self, random: np.random.Generator, ads: int, per_ad: int) -> npt.NDArray[np.int64]:
+        """Rows of a step: some ads, by the root of their number of examples, and examples of each."""
+        weight = np.sqrt([len(rows) for rows in self.of_ad])
+        chosen = random.choice(len(self.of_ad), size=min(ads, len(self.of_ad)), replace=False, p=weight / weight.sum())
+        return np.concatenate(
+            [random.choice(self.of_ad[n], size=min(per_ad, len(self.of_ad[n])), replace=False) for n in chosen]
+        )
+
+
+class CreativeStep:
+    """The four losses of one step; what it draws depends on the seed and the step alone.
+
+    Args:
+        model: the model, its Item LLM frozen.
+        data: the tables.
+        examples: what is trained on.
+        item_embeddings: [I, d].
+        settings: what to draw and how to weigh it.
+    """
+
+    def __init__(
+        self, model: HllmCreator, data: Data, examples: Examples, item_embeddings: Float, settings: CreativeSettings
+    ) -> None:
+        self._model, self._data, self._examples, self._settings = model, data, examples, settings
+        self._items = torch.from_numpy(item_embeddings).to(model.device)
+        self._matching = Matching(model, data, self._items)
+        distinct = sorted(set(examples.profiles))
+        at = {text: n for n, text in enumerate(distinct)}
+        self._profile_row = np.asarray([at[p] for p in examples.profiles])
+        self._profile_table = (
+            torch.from_numpy(model.encode_texts(distinct)).to(model.device)
+            if model.config.profile_encoder == "item" and settings.alignment
+            else None
+        )
+
+    def __call__(self, step: int) -> Losses:
+        """The losses of a step by name; "total" is their weighted sum."""
+        random = np.random.default_rng((self._settings.seed, step))
+        rows = self._examples.draw(random, self._settings.ads, self._settings.titles_per_ad)
+        return self.losses(rows, random)
+
+    def losses(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Losses:
+        """The losses on given examples."""
+        examples, settings, model = self._examples, self._settings, self._model
+        windows, of_row = np.unique(np.stack([examples.users[rows], examples.as_of[rows]]), axis=1, return_inverse=True)
+        batch = WindowBatch.read(self._data.histories, windows[0].astype(np.int64), windows[1], model.config.history)
+        with torch.set_grad_enabled(settings.train_user and torch.is_grad_enabled()):
+            users = model.user_batch(self._items, batch.items, batch.ages_s)
+        first = np.unique(of_row, return_index=True)[1]
+        losses: Losses = {}
+        if settings.creative:
+            losses["creative"] = self._creative(rows, of_row, users, random)
+        if settings.reconstruction:
+            losses["reconstruction"] = self._reconstruction(rows[first], users, random)
+        if settings.alignment:
+            losses["alignment"] = self._alignment(rows[first], users)
+        if settings.matching:
+            losses["matching"] = self._match(rows[first], users, batch, random)
+        weights = {name: getattr(settings, name) for name in losses}
+        total = sum((weights[name] * loss for name, loss in losses.items()), start=torch.zeros((), device=users.device))
+        return {**losses, "total": total}
+
+    def _creative(
+        self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator
+    ) -> Tensor:
+        prompts, examples = self._model.prompts, self._examples
+        packed: list[Row] = []
+        for ad in np.unique(examples.ads[rows]):
+            record = self._data.ads[AdId(examples.distinct_ads[ad])]
+            prompt = prompts.prompt(record, random.permutation(len(record.selling_points)).tolist())
+            branches = [
+                Branch(int(of_row[n]), prompt.after, prompts.title(examples.titles[rows[n]]))
+                for n in np.flatnonzero(examples.ads[rows] == ad)
+            ]
+            packed.append(Row(prompt.before, branches))
+        soft = self._model.creative.user_projector(users)
+        return self._model.creative.loss(RowBatch.of(packed).to(users.device), soft)
+
+    def _reconstruction(self, rows: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator) -> Tensor:
+        prompts, creative = self._model.prompts, self._model.creative
+        chosen = random.permutation(len(rows))[: self._settings.profiles]
+        instruction = prompts.profile_prompt()
+        branches = [Branch(int(n), instruction, prompts.profile(self._examples.profiles[rows[n]])) for n in chosen]
+        packed = [Row((), branches[start : start + 6]) for start in range(0, len(branches), 6)]
+        return creative.loss(RowBatch.of(packed).to(users.device), creative.profile_projector(users))
+
+    def _alignment(self, rows: npt.NDArray[np.int64], users: Tensor) -> Tensor:
+        identity = torch.from_numpy(self._profile_row[rows])
+        same = (identity.unsqueeze(0) == identity.unsqueeze(1)).to(users.device)
+        if self._profile_table is not None:
+            profiles = self._profile_table[identity]
+        else:
+            profiles = self._model.embed_profiles([self._examples.profiles[n] for n in rows])
+        return alignment_loss(self._model.align_projector(users), profiles, same, self._model.align_scale())
+
+    def _match(
+        self, rows: npt.NDArray[np.int64], users: Tensor, batch: WindowBatch, random: np.random.Generator
+    ) -> Tensor:
+        matching, parts = self._matching, []
+        if matching.has_clicks:
+            parts.append(matching.on_clicks(self._settings.impressions, random))
+        if matching.has_acts:
+            parts.append(matching.on_acts(users, batch.users, batch.as_of, random))
+        if not parts:
+            own = [matching.row_of_ad[self._examples.ad_ids[n]] for n in rows]
+            parts.append(matching.on_examples(users, own, self._settings.negatives, random))
+        return torch.stack(parts).sum()
+
+
+@torch.no_grad()
+def start_projectors(
+    model: HllmCreator,
+    examples: Examples,
+    data: Data,
+    item_embeddings: Float,
+    *,
+    windows: int = 2000,
+    ridge: float = 1e-3,
+) -> None:
+    """Start both soft tokens near the words of the profile: a ridge regression from U to the profile's mean word.
+
+    A random projection puts every user at the same meaningless point of the Creative LLM's input space, and the title
+    loss alone does not get out of there (docs/log.md). Deviations from the mean user are scaled up to the length of a
+    word embedding, so that users differ as words do. The match head's user tower is carried over exactly.
+
+    Args:
+        model: whose `user_projector` and `profile_projector` are set.
+        examples: whose windows and profiles are used.
+        data: the tables.
+        item_embeddings: [I, d].
+        windows: how many distinct windows.
+        ridge: relative to the mean squared length of U.
+    """
+    keys, first = np.unique(np.stack([examples.users, examples.as_of]), axis=1, return_index=True)
+    chosen = np.random.default_rng(0).permutation(len(first))[:windows]
+    batch = WindowBatch.read(data.histories, keys[0, chosen].astype(np.int64), keys[1, chosen], model.config.history)
+    users = torch.from_numpy(model.encode_users(item_embeddings, batch.items, batch.ages_s)).double()
+    words = model.creative.embed_tokens
+    target = (
+        torch.stack(
+            [
+                words(torch.tensor(model.prompts.profile(examples.profiles[n]), device=model.device)).float().mean(0)
+                for n in first[chosen]
+            ]
+        )
+        .double()
+        .cpu()
+    )
+    table: Tensor = model.creative.base.get_input_embeddings().weight
+    spread = (target - target.mean(0)).norm(dim=1).mean()
+    target = target.mean(0) + (target - target.mean(0)) * (table.float().norm(dim=1).mean().cpu() / spread)
+    gram = users.T @ users
+    weight = torch.linalg.solve(
+        gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype), users.T @ target
+    ).T
+    old: Any = model.creative.user_projector.weight
+    tower = model.match.user_tower.weight
+    carried = tower.double().cpu() @ old.double().cpu() @ torch.linalg.pinv(weight)
+    tower.copy_(carried.float())
+    old.copy_(weight.float())
+    model.creative.profile_projector.weight.copy_(weight.float())
+
+
+def train_creative(
+    model: HllmCreator,
+    data: Data,
+    frame: pd.DataFrame,
+    item_embeddings: Float,
+    folder: Path,
+    settings: CreativeSettings,
+    loop: LoopSettings,
+    *,
+    validate_every: int = 25,
+) -> None:
+    """Train in place; resumable in `folder`. A stable 3% of the users validate and are never trained on."""
+    validating = frame["user_id"].map(lambda user: pd.util.hash_array(np.asarray([user], dtype=object))[0] % 100 < 3)
+    examples, held = Examples(frame[~validating], data), Examples(frame[validating], data)
+    for name, parameter in model.named_parameters():
+        trained = name.startswith(
+            ("match.", "creative.user_projector", "creative.profile_projector", "align_", "profile_token")
+        )
+        adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
+        parameter.requires_grad = trained or adapted or (settings.train_user and name.startswith("user."))
+    step = CreativeStep(model, data, examples, item_embeddings, settings)
+    check = CreativeStep(model, data, held, item_embeddings, settings) if len(held) else None
+
+    def validate() -> dict[str, float]:
+        random = np.random.default_rng(12345)
+        rows = held.draw(random, 6, 16)
+        return {name: float(loss) for name, loss in check.losses(rows, random).items()} if check else {}
+
+    groups = (("user.", 0.3), ("match.", 0.5), ("creative.llm.", 0.5), ("creative.", 0.5), ("align", 0.5))
+    run_loop(model, groups, step, loop, folder, label="train", validate=validate, validate_every=validate_every)

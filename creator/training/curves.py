@@ -1,0 +1,40 @@
+"""Training curves as a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SHOWN = ("creative", "reconstruction", "alignment", "matching", "next_item", "acts", "clicks")
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The logged steps, in order; empty when nothing was trained."""
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def draw_curves(history: Path, picture: Path) -> None:
+    """Draw each loss over the steps, training and validation in one panel; nothing when nothing was trained."""
+    rows = read_history(history)
+    names = [name for name in SHOWN if any(name in row for row in rows)]
+    if not names:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.6 * len(names), 3.0), layout="constrained")
+    for n, name in enumerate(names, start=1):
+        axes = figure.add_subplot(1, len(names), n)
+        for key, label, style in (
+            (name, "training", {"alpha": 0.7}),
+            (f"valid_{name}", "validation", {"marker": "o", "markersize": 3}),
+        ):
+            points = [(row["step"], row[key]) for row in rows if key in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=label, linewidth=1.2, **style)
+        axes.set_title(name)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.2)
+        axes.legend(frameon=False, fontsize=8)
+    figure.savefig(picture, dpi=110)

@@ -1,0 +1,113 @@
+"""Labels for the match head, from the best source there is.
+
+- *clicks*: impressions of trainable ads, where the data have any;
+- *acts*: whether the user acts on an item that the ad covers within a horizon, for ads that name their items;
+- *examples*: the reference's labels, used when there is neither: a user matches the ad a title was written for, and
+  not those of other examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from creator.core.data import Data
+from creator.models.assembly import HllmCreator
+from creator.training.impressions import ClickedImpressions
+from creator.training.windows import DAY_S, AdActs, WindowBatch
+
+bce = nn.functional.binary_cross_entropy_with_logits
+
+
+class Matching:
+    """Match losses of one model on one DATA folder.
+
+    Args:
+        model: whose head is trained.
+        data: the tables.
+        items: [I, d] item embeddings.
+        ads: how many ads a step asks about.
+        horizon_days: how far ahead acts count.
+    """
+
+    def __init__(
+        self, model: HllmCreator, data: Data, items: Tensor, *, ads: int = 64, horizon_days: float = 28.0
+    ) -> None:
+        self._model, self._data, self._items = model, data, items
+        self._count, self.horizon_s = ads, horizon_days * DAY_S
+        frame = data.ads_frame
+        self.ad_ids = [str(i) for i in frame["ad_id"][frame["trainable"].astype(bool)]]
+        self.row_of_ad = {ad_id: row for row, ad_id in enumerate(self.ad_ids)}
+        self._acts = AdActs(data, self.ad_ids)
+        self._acted_ads = np.flatnonzero(np.diff(self._acts.covers.indptr) > 0)
+        texts = [data.ads[i].text for i in self.ad_ids]  # pyright: ignore[reportArgumentType]
+        self._ads = torch.from_numpy(model.encode_texts(texts)).to(model.device)
+        self._clicked = ClickedImpressions.of(data, self.ad_ids)
+
+    @property
+    def has_acts(self) -> bool:
+        """Whether any trainable ad names its items."""
+        return len(self._acted_ads) > 0
+
+    @property
+    def has_clicks(self) -> bool:
+        """Whether any impression that may be trained on was clicked."""
+        return bool(self._clicked)
+
+    def grid(self, users: Tensor, ads: npt.NDArray[np.int64]) -> Tensor:
+        """Match logits of every user [B, d_u] with every one of the ads [A]: [B, A]."""
+        head = self._model.match
+        left = head.user_tower(self._model.creative.user_projector(users))
+        right = head.item_tower(self._ads[torch.from_numpy(ads)])
+        pairs = head.on_towers(left.repeat_interleave(len(right), 0), right.repeat(len(left), 1))
+        return pairs.reshape(len(left), len(right))
+
+    def on_acts(
+        self, users: Tensor, rows: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], random: np.random.Generator
+    ) -> Tensor:
+        """Loss on what the users (embeddings [B, d_u], rows [B]) do after their moments [B]."""
+        chosen = random.choice(self._acted_ads, size=min(self._count, len(self._acted_ads)), replace=False)
+        known = as_of + self.horizon_s <= self._data.train_until
+        if not known.any():
+            return users.sum() * 0.0
+        label = self._acts.after(rows[known], as_of[known], self.horizon_s)[:, chosen]
+        logits = self.grid(users[torch.from_numpy(known)], chosen)
+        return bce(logits, torch.from_numpy(label).to(logits.device))
+
+    def on_clicks(self, groups: int, random: np.random.Generator) -> Tensor:
+        """Loss on impressions, drawn by (user, moment)."""
+        users, as_of, ads, label = self._clicked.draw(random, groups)
+        batch = WindowBatch.read(self._data.histories, users, as_of, self._model.config.history)
+        embedded = self._model.user_batch(self._items, batch.items, batch.ages_s)
+        head = self._model.match
+        left = head.user_tower(self._model.creative.user_projector(embedded))
+        right = head.item_tower(self._ads)
+        rows, columns = np.nonzero(~np.isnan(label))
+        logits = head.on_towers(left[torch.from_numpy(rows)], right[torch.from_numpy(ads[rows, columns])])
+        return bce(
+            logits + self._clicked.prior, torch.from_numpy(label[rows, columns].astype(np.float32)).to(logits.device)
+        )
+
+    def on_examples(self, users: Tensor, own: Sequence[int], negatives: int, random: np.random.Generator) -> Tensor:
+        """The reference's loss: each user's own ad against `negatives` others' (rows of `ad_ids`)."""
+        others = np.unique(np.asarray(own))
+        drawn = np.stack(
+            [
+                np.r_[
+                    ad,
+                    random.choice(
+                        np.r_[others[others != ad], random.integers(0, len(self.ad_ids), negatives)], negatives
+                    ),
+                ]
+                for ad in own
+            ]
+        )
+        head = self._model.match
+        left = head.user_tower(self._model.creative.user_projector(users)).repeat_interleave(negatives + 1, 0)
+        right = head.item_tower(self._ads)[torch.from_numpy(drawn.reshape(-1))]
+        label = torch.from_numpy((drawn == drawn[:, :1]).astype(np.float32)).reshape(-1).to(left.device)
+        return bce(head.on_towers(left, right), label)

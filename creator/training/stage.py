@@ -1,0 +1,183 @@
+"""`pretrain` and `train`: from backbones, DATA and EXAMPLES to a MODEL folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from creator.core.artefacts import Artefact, Draft, open_artefact, write_artefact
+from creator.core.data import EXAMPLES, Data, open_data, read_table
+from creator.core.errors import InputError
+from creator.core.progress import say
+from creator.engine.backbone import resolve_backbone
+from creator.models.assembly import Float, HllmCreator
+from creator.models.checkpoint import build_model, load_model, save_model
+from creator.models.config import ModelConfig
+from creator.models.item_store import drop_blocks, encode_catalogue
+from creator.training.calibration import calibrate
+from creator.training.card import write_card
+from creator.training.creative import CreativeSettings, Examples, start_projectors, train_creative
+from creator.training.curves import draw_curves
+from creator.training.loop import LoopSettings, finish
+from creator.training.options import PretrainOptions, TrainOptions
+from creator.training.pretrain import PretrainSettings, pretrain
+
+PATHS = ("data", "examples", "out", "init", "light")
+
+
+def run_pretrain(options: PretrainOptions) -> Mapping[str, object]:
+    """Write a MODEL whose User LLM and match head are pretrained on behaviour.
+
+    Raises:
+        HllmCreatorError: an input cannot be read, or `out` exists.
+    """
+    data = open_data(options.data)
+    with write_artefact(options.out, "model", config=_config(options), inputs={"data": data.artefact}) as draft:
+        torch.manual_seed(options.seed)
+        model = _new_model(options)
+        items = encode_catalogue(model, data.item_texts, draft.path)
+        settings = PretrainSettings(
+            windows=options.windows,
+            negatives=options.negatives,
+            horizon_days=options.horizon_days,
+            next_item=options.next_item,
+            acts=options.acts,
+            clicks=options.clicks,
+            seed=options.seed,
+        )
+        loop = LoopSettings(options.steps, options.learning_rate, bf16=options.dtype == "bf16")
+        pretrain(model, data, items, draft.path, settings, loop)
+        _close(model, data, items, draft, options, None)
+    print(f"pretrained for {options.steps:,} steps -> {options.out}")
+    return {"steps": options.steps, **draft.facts, "out": str(options.out)}
+
+
+def run_train(options: TrainOptions) -> Mapping[str, object]:
+    """Write a MODEL.
+
+    Raises:
+        HllmCreatorError: an input cannot be read, there is nothing to train on, or `out` exists.
+    """
+    data, examples = open_data(options.data), open_artefact(options.examples, "examples")
+    inputs: dict[str, Artefact | Path] = {"data": data.artefact, "examples": examples}
+    if options.init is not None:
+        inputs["init"] = options.init / "heads.safetensors"
+        if not inputs["init"].is_file():
+            load_model(options.init)
+    with write_artefact(options.out, "model", config=_config(options), inputs=inputs) as draft:
+        torch.manual_seed(options.seed)
+        model = _new_model(options) if options.init is None else load_model(options.init, adapters=options.steps > 0)
+        items: Float | None = None
+        if options.steps:
+            frame = read_table(examples.path / "examples.parquet", EXAMPLES)
+            frame = frame[frame["split"] == "train"]
+            if frame.empty:
+                raise InputError(f"{options.examples} has no example to train on", cure="synthesize from more data")
+            items = encode_catalogue(model, data.item_texts, draft.path)
+            _train(model, data, frame, items, draft, options)
+        elif options.init is not None:
+            _carry_history(options.init, draft.path)
+        _close(model, data, items, draft, options, examples)
+    print(f"model trained for {options.steps:,} steps -> {options.out}")
+    return {"steps": options.steps, **draft.facts, "out": str(options.out)}
+
+
+def _train(
+    model: HllmCreator, data: Data, frame: pd.DataFrame, items: Float, draft: Draft, options: TrainOptions
+) -> None:
+    if not (draft.path / ".checkpoint.pt").is_file() and not _has_creative_history(options.init):
+        start_projectors(model, Examples(frame, data), data, items)
+    settings = CreativeSettings(
+        ads=options.ads,
+        titles_per_ad=options.titles_per_ad,
+        profiles=options.profiles,
+        seed=options.seed,
+        creative=options.creative_weight,
+        reconstruction=options.reconstruction_weight,
+        alignment=options.alignment_weight,
+        matching=options.matching_weight,
+    )
+    loop = LoopSettings(options.steps, options.learning_rate, options.warmup_steps, bf16=options.dtype == "bf16")
+    train_creative(model, data, frame, items, draft.path, settings, loop, validate_every=options.validate_every)
+
+
+def _close(
+    model: HllmCreator,
+    data: Data,
+    items: Float | None,
+    draft: Draft,
+    options: PretrainOptions | TrainOptions,
+    examples: Artefact | None,
+) -> None:
+    model.eval()
+    if items is not None:
+        model.config = replace(model.config, match_calibration=calibrate(model, data, items))
+    light = options.light if isinstance(options, TrainOptions) else None
+    if light is not None:
+        light.mkdir(parents=True, exist_ok=True)
+        save_model(model, light, light=True)
+        if (draft.path / "history.jsonl").is_file():
+            shutil.copy(draft.path / "history.jsonl", light / "history.jsonl")
+    save_model(model, draft.path)
+    draw_curves(draft.path / "history.jsonl", draft.path / "curves.png")
+    card = write_card(model, data, examples, draft.path, options.init if isinstance(options, TrainOptions) else None)
+    if light is not None:
+        shutil.copy(card, light / card.name)
+    draft.facts.update(
+        parameters=sum(p.numel() for p in model.parameters()), match_calibration=list(model.config.match_calibration)
+    )
+    draft.rows.update(steps=options.steps)
+    finish(draft.path)
+    drop_blocks(draft.path)
+
+
+def _carry_history(init: Path, folder: Path) -> None:
+    if (init / "history.jsonl").is_file():
+        shutil.copy(init / "history.jsonl", folder / "history.jsonl")
+
+
+def _has_creative_history(init: Path | None) -> bool:
+    """Whether the model to go on from was trained to write; its projections must not be started over."""
+    path = init / "history.jsonl" if init is not None else None
+    return path is not None and path.is_file() and '"creative"' in path.read_text(encoding="utf-8")
+
+
+def _new_model(options: PretrainOptions | TrainOptions) -> HllmCreator:
+    item, creative = resolve_backbone(options.item), resolve_backbone(options.creative)
+    pooling = "mean" if '"BertModel"' in (item / "config.json").read_text(encoding="utf-8") else "item_token"
+    config = ModelConfig(
+        item_pooling=pooling,
+        item_text_tokens=options.item_text_tokens,
+        history=options.history,
+        time_features=options.time_features,
+        user_prompt=options.user_prompt,
+        position=options.position,
+        profile_encoder=options.profile_encoder,
+        match_width=options.match_width,
+        match_head=options.match_head,
+        item_backbone=options.item,
+        creative_backbone=options.creative,
+        creative_layers=options.creative_layers,
+        lora_rank=options.lora_rank,
+    )
+    dtype = torch.bfloat16 if options.dtype == "bf16" and options.lora_rank else torch.float32
+    say(
+        f"building a model: item {options.item}, user {options.user or 'new'} ({options.user_layers} layers), creative {options.creative}"
+    )
+    return build_model(
+        config,
+        item_folder=item,
+        creative_folder=creative,
+        user_layers=options.user_layers,
+        dtype=dtype,
+        user_folder=resolve_backbone(options.user) if options.user else None,
+    )
+
+
+def _config(options: PretrainOptions | TrainOptions) -> dict[str, object]:
+    return {name: value for name, value in asdict(options).items() if name not in PATHS}
