@@ -50,12 +50,11 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [round(n * step, 12) for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def curve(lines: Sequence[Line], *, x_name: str, label: str) -> str:
+def curve(lines: Sequence[Line], label: str) -> str:
     """A small line chart with both axes from the data.
 
     Args:
         lines: what to draw; points that are not finite are left out.
-        x_name: written under the horizontal axis.
         label: what the picture shows, for readers who cannot see it.
 
     Returns:
@@ -75,7 +74,6 @@ def curve(lines: Sequence[Line], *, x_name: str, label: str) -> str:
             [(t, t) for t in ticks(low, high)],
             (x_low, x_high),
             (low, high),
-            x_name,
         )
     ]
     for line in lines:
@@ -121,7 +119,7 @@ def calibration_chart(marks: Sequence[Mark], label: str) -> str:
 
     powers = [(float(p), 10.0**p) for p in range(math.ceil(low), math.floor(high) + 1)]
     parts = [
-        _axes(powers, powers, (low, high), (low, high), "predicted", share=True),
+        _axes(powers, powers, (low, high), (low, high), share=True),
         f'<line class="even" x1="{_across(low, low, high):.1f}" y1="{_up(low, low, high):.1f}" '
         f'x2="{_across(high, low, high):.1f}" y2="{_up(high, low, high):.1f}"/>',
     ]
@@ -170,7 +168,6 @@ def _axes(
     y_ticks: Sequence[tuple[float, float]],
     x_range: tuple[float, float],
     y_range: tuple[float, float],
-    x_name: str,
     *,
     share: bool = False,
 ) -> str:
@@ -186,9 +183,6 @@ def _axes(
             f'<text x="{_across(at, *x_range):.1f}" y="{HEIGHT - 9}" text-anchor="middle">'
             f"{_number(value, share)}</text>"
         )
-    parts.append(
-        f'<text class="axis" x="{WIDTH - RIGHT}" y="{HEIGHT - BOTTOM - 5}" text-anchor="end">{escape(x_name)}</text>'
-    )
     return "".join(parts)
 
 

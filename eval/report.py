@@ -114,7 +114,7 @@ def headlines(figures: Sequence[Figure]) -> list[Figure]:
 
 def service_lines(run: RunFolder, asked: Household | None) -> list[str]:
     """The commands that start the service and ask it for a title."""
-    if not (run.path / "store.db").is_file():
+    if run.release() is None:
         return []
     lines = [f".venv/bin/hllm-creator serve --store {shlex.quote(f'sqlite:///{run.path}/store.db')}"]
     if asked is not None:

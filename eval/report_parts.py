@@ -159,7 +159,7 @@ def training_curves(run: RunFolder) -> list[tuple[str, str]]:
     pictures: list[tuple[str, str]] = []
     for name in LOSSES:
         lines = [_line(steps, name, "training", "first"), _line(steps, f"valid_{name}", "held out", "second")]
-        drawn = curve([line for line in lines if line.y], x_name="step", label=f"{name} loss by training step")
+        drawn = curve([line for line in lines if line.y], f"{name} loss by training step")
         if drawn:
             pictures.append((name, drawn))
     return pictures

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const STEP = 40;
+  const STEP = 12;
   const byId = (id) => document.getElementById(id);
   for (const time of document.querySelectorAll("time[data-unix]")) {
     const made = new Date(1000 * Number(time.dataset.unix));
@@ -42,7 +42,7 @@
     find.addEventListener("input", restart);
     cluster.addEventListener("change", restart);
     several.addEventListener("change", restart);
-    byId("more").addEventListener("click", () => { limit += 2 * STEP; apply(); });
+    byId("more").addEventListener("click", () => { limit += 4 * STEP; apply(); });
     for (const button of document.querySelectorAll("[data-pick]")) {
       button.addEventListener("click", () => {
         cluster.value = button.dataset.pick;
@@ -60,11 +60,9 @@
       map.classList.toggle("lit", id !== null);
       for (const group of map.querySelectorAll(".users")) group.classList.toggle("on", group.dataset.cluster === id);
     };
-    for (const card of document.querySelectorAll(".card")) {
-      card.addEventListener("mouseenter", () => light(card.dataset.cluster));
-      card.addEventListener("mouseleave", () => light(null));
-      card.addEventListener("focusin", () => light(card.dataset.cluster));
-      card.addEventListener("focusout", () => light(null));
+    for (const link of document.querySelectorAll("[data-light]")) {
+      for (const on of ["mouseenter", "focus"]) link.addEventListener(on, () => light(link.dataset.light));
+      for (const off of ["mouseleave", "blur"]) link.addEventListener(off, () => light(null));
     }
   }
 })();
