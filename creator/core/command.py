@@ -23,15 +23,17 @@ from creator.core.errors import UsageError
 T = TypeVar("T")
 
 
-def option(default: object = dataclasses.MISSING, *, help: str, flags: Sequence[str] = ()) -> Any:
+def option(default: object = dataclasses.MISSING, *, help: str, flags: Sequence[str] = (), writes: bool = False) -> Any:
     """Declare one setting.
 
     Args:
         default: its value when it is not given; left out, the setting is required.
         help: one line for `--help`.
         flags: further short flags, such as ("-k",).
+        writes: the setting is a path that the command writes to beside its `out`; a run does not take what lies
+            there for an input.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "flags": tuple(flags)})
+    return dataclasses.field(default=default, metadata={"help": help, "flags": tuple(flags), "writes": writes})
 
 
 @dataclass(frozen=True, slots=True)

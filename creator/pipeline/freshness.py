@@ -39,7 +39,11 @@ class Record:
 
 def stage_record(job: Job, run: Path) -> Record:
     """The record that a stage would get if it ran now; its inputs must be whole."""
-    settings = {name: setting_digest(value) for name, value in job.settings().items()}
+    written = job.written()
+    settings = {
+        name: config_digest(value) if name in written else setting_digest(value)
+        for name, value in job.settings().items()
+    }
     if job.stage.closing:  # its words name the folder
         settings["run"] = config_digest(str(run))
     return Record(settings, {stage.section: output_digest(stage, run) for stage in job.reads})

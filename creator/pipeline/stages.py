@@ -80,19 +80,22 @@ class Job:
 
     def settings(self) -> dict[str, object]:
         """The options that the configuration decides, defaults included."""
-        return {
-            field.name: getattr(self.options, field.name)
-            for field in dataclasses.fields(cast(Any, self.options))
-            if field.name not in self.filled
-        }
+        return {name: getattr(self.options, name) for name in self._fields() if name not in self.filled}
+
+    def written(self) -> set[str]:
+        """The options that are paths the command writes to."""
+        return {name for name, field in self._fields().items() if field.metadata["writes"]}
+
+    def _fields(self) -> dict[str, dataclasses.Field[object]]:
+        return {field.name: field for field in dataclasses.fields(cast(Any, self.options))}
 
     def arguments(self) -> list[str]:
         """The command line of the job, after the program's name."""
         words = self.stage.command.split()
-        for field in dataclasses.fields(cast(Any, self.options)):
-            value = getattr(self.options, field.name)
-            flag = "--" + field.name.replace("_", "-")
-            if value is None or (value == field.default and field.name not in self.filled):
+        for name, field in self._fields().items():
+            value = getattr(self.options, name)
+            flag = "--" + name.replace("_", "-")
+            if value is None or (value == field.default and name not in self.filled):
                 continue
             if isinstance(value, bool):
                 words.append(flag if value else flag.replace("--", "--no-", 1))

@@ -61,7 +61,7 @@ class TrainOptions(Architecture):
     out: Path = option(help="MODEL folder to make")
     init: Path | None = option(None, help="MODEL folder, whole or light, to go on from")
     light: Path | None = option(
-        None, help="also write a light folder here: adapters, User LLM and heads, half precision"
+        None, help="also write a light folder here: adapters, User LLM and heads, half precision", writes=True
     )
     steps: int = option(1000, help="optimiser steps; 0 puts --init together and trains nothing")
     learning_rate: float = option(1e-3, help="peak learning rate")

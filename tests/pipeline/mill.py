@@ -55,6 +55,7 @@ class BakeOptions:
     out: Path = option(help="the basket")
     init: Path | None = option(None, help="risen yeast")
     burn: bool = option(False, help="fail")
+    crumbs: Path | None = option(None, help="where the crumbs go", writes=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ def grind(options: GrindOptions) -> dict[str, object]:
 def bake(options: BakeOptions) -> dict[str, object]:
     if options.burn:
         raise InputError("the bread is burnt", cure="bake again")
+    if options.crumbs is not None:
+        options.crumbs.write_text("crumbs")
     verb = "baked" if options.init is None else f"baked with {len(_rows(options.init))}"
     _work(options.out, "bread", {"verb": verb}, _rows(options.sack), {"flour": options.sack}, verb)
     return {}

@@ -84,6 +84,13 @@ def test_an_outside_file_counts_by_its_content(tmp_path: Path) -> None:
     assert (tmp_path / "run/bread/rows.txt").read_text().startswith("baked ground 1.0 organic oat0\n")
 
 
+def test_a_path_that_a_stage_writes_is_no_input_of_it(tmp_path: Path) -> None:
+    change = f"bread.crumbs={tmp_path / 'crumbs.txt'}"
+    _run(tmp_path / "run", change)
+    assert (tmp_path / "crumbs.txt").read_text() == "crumbs"
+    assert not any(_run(tmp_path / "run", change).values())
+
+
 @pytest.mark.parametrize(
     ("harm", "ran"),
     [
