@@ -17,7 +17,7 @@ from eval.run_folder import ASSIGNMENT, TITLES, RunFolder
 from eval.wording import leading_point
 
 TITLES_SHOWN = 6000
-LOSSES = ("total", "creative", "reconstruction", "alignment", "matching")
+LOSSES = ("total", "creative", "reconstruction", "alignment", "matching", "next_item", "acts", "clicks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def training_curves(run: RunFolder) -> list[tuple[str, str]]:
         lines = [_line(steps, name, "training", "first"), _line(steps, f"valid_{name}", "held out", "second")]
         drawn = curve([line for line in lines if line.y], f"{name} loss by training step")
         if drawn:
-            pictures.append((name, drawn))
+            pictures.append((name.replace("_", " "), drawn))
     return pictures
 
 

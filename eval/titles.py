@@ -22,6 +22,7 @@ Score = Callable[[Sequence[tuple[Ad, npt.NDArray[np.float32], str]]], npt.NDArra
 
 TEACHER = "Teacher titles for ads the model never trained on."
 PUBLISHED = "The best title of every kept pair of a cluster and a live ad."
+JUDGED_BY_ITSELF = f"{PUBLISHED} The model that judges also wrote and ranked them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ def own_cluster_figure(
         len(outcomes),
         "pairs",
         what,
-        PUBLISHED,
+        JUDGED_BY_ITSELF,
         low,
         high,
         0.8,

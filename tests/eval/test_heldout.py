@@ -1,0 +1,78 @@
+"""Which impressions count, where a user's past ends, and how past purchases are counted: by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from creator.core.data import Data, Histories
+from creator.core.records import Ad, AdId, ItemId
+from eval.heldout import held_out_impressions, past_events, past_purchases
+
+ITEMS = pd.DataFrame({"item_id": ["rope", "tent", "pump"]})
+EVENTS = pd.DataFrame(
+    [("ann", "rope", 1.0), ("ann", "rope", 2.0), ("ann", "tent", 3.0), ("ann", "rope", 5.0), ("bob", "pump", 1.0)],
+    columns=["user_id", "item_id", "timestamp"],
+)
+
+
+def shop(impressions: list[tuple[str, str, float, bool]]) -> Data:
+    """Of the ads 'old' may be trained on; 'climb' covers rope and tent, from 4 on; 'wheel' is the pump; 'bare' nothing."""
+    ads = [
+        Ad(AdId("old"), "", "", item_ids=(ItemId("rope"),)),
+        Ad(AdId("climb"), "", "", item_ids=(ItemId("rope"), ItemId("tent"), ItemId("gone"))),
+        Ad(AdId("wheel"), "", "", item_id=ItemId("pump")),
+        Ad(AdId("bare"), "", ""),
+    ]
+    frame = pd.DataFrame(
+        {
+            "ad_id": [ad.ad_id for ad in ads],
+            "trainable": [True, False, False, False],
+            "starts_at": [0.0, 4.0, np.nan, np.nan],
+            "campaign": ["one", "two", None, "two"],
+        }
+    )
+    seen = pd.DataFrame(impressions, columns=["user_id", "ad_id", "timestamp", "clicked"])
+    made = SimpleNamespace(
+        ads={ad.ad_id: ad for ad in ads}, ads_frame=frame, impressions=seen, histories=Histories.of(EVENTS, ITEMS)
+    )
+    return cast(Data, made)
+
+
+def test_only_ads_that_were_not_trainable_count_and_users_without_events_are_counted_apart() -> None:
+    data = shop(
+        [("ann", "old", 9, True), ("ann", "climb", 9, True), ("nobody", "climb", 9, False), ("ann", "?", 9, True)]
+    )
+    held = held_out_impressions(data)
+    assert held.ads.tolist() == [1]
+    assert held.campaigns.tolist() == ["two"]
+    assert held.without_history == 1
+
+
+def test_the_past_ends_before_the_start_of_the_ad_or_the_impression_whichever_is_first() -> None:
+    data = shop([("ann", "climb", 9, True), ("ann", "climb", 2.0, False), ("bob", "wheel", 7, False)])
+    assert held_out_impressions(data).before.tolist() == [4.0, 2.0, 7.0]
+
+
+def test_past_purchases_count_covered_items_strictly_before_that_moment() -> None:
+    data = shop([("ann", "climb", 9, True), ("ann", "climb", 2.0, False), ("bob", "wheel", 7, False),
+                 ("ann", "wheel", 7, False), ("ann", "bare", 7, False)])  # fmt: skip
+    assert past_purchases(data, held_out_impressions(data)).tolist() == [3, 1, 1, 0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=30), st.integers(0, 7))
+def test_the_end_of_the_past_agrees_with_the_window_of_the_histories(rows: list[tuple[int, int]], before: int) -> None:
+    events = pd.DataFrame(
+        [(f"u{user}", "rope", float(when)) for user, when in rows], columns=["user_id", "item_id", "timestamp"]
+    )
+    histories = Histories.of(events, ITEMS)
+    users = np.arange(len(histories.user_ids))
+    ends = past_events(histories, users, np.full(len(users), float(before)))
+    lengths = [len(histories.window(int(user), float(before), 100)) for user in users]
+    assert (ends - histories.offsets[:-1]).tolist() == lengths
