@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -124,14 +124,13 @@ def make_file(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path)
-        try:
+        with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            connection.close()
     except OSError as error:
         raise StoreError(f"{path} cannot be made", got=error.strerror, cure="name another --store") from None
     except sqlite3.Error as error:
+        if "locked" in str(error):  # another publisher is making it at this moment
+            return
         raise StoreError(f"{path} cannot be used as a store", got=error, cure="name another --store") from None
 
 

@@ -81,8 +81,10 @@ class Users:
     """
 
     def __init__(self, keys: npt.NDArray[np.uint64], clusters: npt.NDArray[np.int32]) -> None:
-        self._high, self._low = array("Q", keys[:, 0].tobytes()), array("Q", keys[:, 1].tobytes())
-        self._clusters = array("i", clusters.tobytes())
+        # views, not arrays: an element read from one is a plain int, several times faster than numpy's
+        self._high = np.ascontiguousarray(keys[:, 0]).data
+        self._low = np.ascontiguousarray(keys[:, 1]).data
+        self._clusters = clusters.data
 
     @classmethod
     def of(cls, chunks: Iterable[Sequence[tuple[str, int]]]) -> Users:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from creator.core.errors import HllmCreatorError
 
 MEDIA_TYPE = "application/problem+json"
+TOO_LARGE = "body-too-large"  # Python's phrase for 413 differs between versions
 LOG = logging.getLogger("serving.problems")
 
 
@@ -87,13 +88,13 @@ def install(app: FastAPI) -> None:
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = [{"field": ".".join(map(str, e["loc"])), "detail": str(e["msg"])} for e in error.errors()]
-        return problem(422, "invalid-request", f"{len(faults)} faults in the request.", errors=faults)
+        return problem(422, "invalid-request", "The request is not as documented; see errors.", errors=faults)
 
     async def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         phrase = HTTPStatus(error.status_code).phrase
-        name = phrase.lower().replace(" ", "-")
-        return problem(error.status_code, name, f"{error.detail or phrase}.".replace("..", "."), headers=error.headers)
+        name = TOO_LARGE if error.status_code == 413 else phrase.lower().replace(" ", "-")
+        return problem(error.status_code, name, f"{error.detail or phrase}.", headers=error.headers)
 
     async def ours(_: Request, error: Exception) -> Response:
         assert isinstance(error, HllmCreatorError)

@@ -58,11 +58,8 @@ def run(options: PublishOptions) -> dict[str, object]:
         open_artefact(options.clusters, "clusters"),
         open_artefact(options.data, "data"),
     )
-    store = Store(options.store, wait_s=options.wait_s)
-    try:
+    with Store(options.store, wait_s=options.wait_s) as store:
         release, already, live = publish(store, inputs)
-    finally:
-        store.close()
     _tell(release, already, live, store.shown)
     return {"release": release.release, "already": already, "current": live, "store": store.shown, **release.counts}
 

@@ -15,11 +15,8 @@ DIFF_LINES = 20
 
 def list_releases(options: ListOptions) -> dict[str, object]:
     """Print every release, the newest first."""
-    store = Store(options.store)
-    try:
+    with Store(options.store) as store:
         releases, live = store.releases(), store.current()
-    finally:
-        store.close()
     for each in releases:
         mark = "live" if live is not None and each.release == live.release else each.status
         made = time.strftime("%Y-%m-%d %H:%M", time.gmtime(each.created_at))
@@ -30,15 +27,12 @@ def list_releases(options: ListOptions) -> dict[str, object]:
 
 def diff(options: DiffOptions) -> dict[str, object]:
     """Print what changes between two releases: titles that come, go, or read differently, by ad and cluster."""
-    store = Store(options.store)
-    try:
+    with Store(options.store) as store:
         known = [r.release for r in store.releases()]
         absent = [n for n in (options.before, options.after) if n not in known]
         if absent:
             raise StoreError(f"there is no release {absent[0]}", expected=f"one of {', '.join(map(str, known))}")
         before, after = _by_pair(store.titles(options.before)), _by_pair(store.titles(options.after))
-    finally:
-        store.close()
     added, removed = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
     changed = sorted(pair for pair in before.keys() & after.keys() if before[pair] != after[pair])
     lines = (
@@ -64,11 +58,8 @@ def diff(options: DiffOptions) -> dict[str, object]:
 
 def roll_back(options: RollbackOptions) -> dict[str, object]:
     """Make another release live."""
-    store = Store(options.store, wait_s=options.wait_s)
-    try:
+    with Store(options.store, wait_s=options.wait_s) as store:
         was, now = store.roll_back(options.to)
-    finally:
-        store.close()
     print(f"release {now} is live" + (" already" if was == now else f"; it was release {was}"))
     return {"was": was, "current": now}
 

@@ -33,7 +33,7 @@ def run(options: ServeOptions) -> dict[str, object]:
         ArtefactError: `--data` is not a DATA folder.
     """
     store = Store(options.store, wait_s=EVENTS_WAIT_S)
-    live = Live(store, _originals(options.data), refresh_s=options.refresh_s)
+    live = Live(store, read_originals(options.data), refresh_s=options.refresh_s)
     settings = Settings(read_keys(), options.max_body_kib * 1024, options.log == "requests")
     listening = _listen(options.host, options.port)
     host, port = listening.getsockname()[:2]
@@ -70,7 +70,8 @@ def _leave_to_server(number: int, frame: FrameType | None) -> None:
     """The server has its own handler while it runs, and raises the signal again when it has ended in order."""
 
 
-def _originals(folder: Path | None) -> dict[str, str]:
+def read_originals(folder: Path | None) -> dict[str, str]:
+    """ad_id -> original title of a DATA folder's ads; nothing without one."""
     if folder is None:
         return {}
     from creator.core.data import open_data

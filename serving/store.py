@@ -42,6 +42,12 @@ class Store:
         """Its address for messages, without secrets."""
         return self._address.shown
 
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()

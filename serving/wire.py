@@ -15,7 +15,7 @@ from serving.settings import MAX_BATCH, MAX_ID_CHARACTERS
 LAST_MOMENT_S = 4_102_444_800.0  # the year 2100: beyond it a timestamp is in milliseconds by mistake
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=r"^[^\x00]*$")]
-Moment = Annotated[float, Field(ge=0, le=LAST_MOMENT_S, allow_inf_nan=False)]
+Moment = Annotated[float, Field(strict=True, ge=0, le=LAST_MOMENT_S, allow_inf_nan=False)]
 
 
 def _utc(moment: datetime) -> datetime:

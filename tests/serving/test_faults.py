@@ -1,0 +1,165 @@
+"""The service when its store changes, goes or was never there, and when it is told to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from serving.publish import publish
+from serving.store import Store
+from tests.serving.artefacts import ORIGINALS, Folders, write_folders
+from tests.serving.service import serve, serve_apart, until
+from tests.serving.test_api import EVENT, is_problem
+
+
+def test_releases_and_rollbacks_are_taken_up_while_requests_go_on(
+    folders: Folders, store: Store, store_url: str, tmp_path: Path
+):
+    publish(store, folders.inputs())
+    second = write_folders(
+        tmp_path / "second",
+        (
+            ("n1", 0, "a1", "20% off selected Korrik gear: climbing rope", 1, "supported"),
+            ("n3", 0, "a2", "10% off selected Arven gear: sleeping mat", 1, "supported"),
+        ),
+        mark="2",
+    )
+    with serve(store_url) as service:
+        assert service.title("u-climber", "a1")["title_id"] == "t1"
+        seen: list[tuple[int, set[tuple[int, str]]]] = []
+        stop = threading.Event()
+        pairs = {"pairs": [{"user_id": "u-climber", "ad_id": ad} for ad in ("a1", "a2")] * 200}
+
+        def ask() -> None:
+            while not stop.is_set():
+                answer = service.http.post("/v1/titles", json=pairs)
+                seen.append((answer.status_code, {(e["release"], e["title_id"]) for e in answer.json()["titles"]}))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        publish(store, second.inputs())
+        until(lambda: service.title("u-climber", "a1")["title_id"] == "n1")
+        store.roll_back()
+        until(lambda: service.title("u-climber", "a1")["title_id"] == "t1")
+        stop.set()
+        asking.join()
+        # every batch is answered, and of one release alone
+        assert {status for status, _ in seen} == {200}
+        assert {frozenset(found) for _, found in seen} <= {
+            frozenset({(1, "t1"), (1, "t3")}),
+            frozenset({(2, "n1"), (2, "n3")}),
+        }
+        assert service.send(EVENT).json()["accepted"] == 1
+    assert store.count_events() == {"exposure": 1}
+
+
+def test_a_store_deleted_while_serving_leaves_the_originals_and_no_5xx_for_look_ups(folders: Folders, tmp_path: Path):
+    path = tmp_path / "store.db"
+    with Store(str(path)) as store:
+        publish(store, folders.inputs())
+        with serve(str(path)) as service:
+            assert service.title("u-climber", "a1")["source"] == "cluster"
+            for file in tmp_path.glob("store.db*"):
+                file.unlink()
+            until(lambda: service.title("u-climber", "a1")["reason"] == "store_down")
+            for user in ("u-climber", "u-new"):
+                for ad, original in ORIGINALS.items():
+                    answer = service.title(user, ad)
+                    assert (answer["title"], answer["source"]) == (original, "original")
+            assert service.http.get("/readyz").json() == {"status": "degraded", "release": 1, "store": "down"}
+            assert "hllm_store_up 0.0" in service.http.get("/metrics").text
+            assert service.http.get("/console").status_code == 200
+            # what cannot be kept is not acknowledged
+            answer = service.send(EVENT)
+            is_problem(answer, 503, "store-unavailable")
+            assert answer.headers["retry-after"]
+            assert not path.exists()
+            publish(store, folders.inputs())  # the store comes back
+            until(lambda: service.title("u-climber", "a1")["source"] == "cluster")
+            assert service.send(EVENT).json()["accepted"] == 1
+
+
+def test_a_store_made_anew_empty_is_noticed(folders: Folders, tmp_path: Path):
+    path = tmp_path / "store.db"
+    with Store(str(path)) as store:
+        publish(store, folders.inputs())
+        with serve(str(path)) as service:
+            assert service.title("u-climber", "a1")["release"] == 1
+            for file in tmp_path.glob("store.db*"):
+                file.unlink()
+            store.prepare()
+            until(lambda: service.title("u-climber", "a1")["reason"] == "no_release")
+            assert service.title("u-climber", "a1")["title"] == ORIGINALS["a1"]
+
+
+def test_before_the_first_release_the_ads_given_are_answered_with_their_originals(
+    folders: Folders, store: Store, store_url: str, tmp_path: Path
+):
+    with serve(store_url, data=folders.data) as service:
+        answer = service.title("u-climber", "a2")
+        assert (answer["title"], answer["source"], answer["release"]) == (ORIGINALS["a2"], "original", None)
+        is_problem(service.http.get("/v1/title?user_id=u&ad_id=zz"), 404, "unknown-ad")
+        store.prepare()
+        until(lambda: service.title("u-climber", "a2")["reason"] == "no_release")
+        publish(store, folders.inputs())
+        until(lambda: service.title("u-climber", "a2")["title_id"] == "t3")
+
+
+def test_without_release_and_ads_it_is_alive_but_not_ready(tmp_path: Path):
+    with serve(str(tmp_path / "none.db"), keys="") as service:
+        assert service.http.get("/healthz").status_code == 200
+        is_problem(service.http.get("/readyz"), 503, "not-ready")
+        is_problem(service.http.get("/v1/title?user_id=u&ad_id=a1"), 404, "unknown-ad")
+        assert service.http.get("/console").status_code == 200
+        is_problem(service.send(EVENT), 401, "no-key-configured")
+        assert not (tmp_path / "none.db").exists()
+
+
+def test_a_signal_ends_it_in_order(folders: Folders, tmp_path: Path):
+    path = tmp_path / "store.db"
+    with Store(str(path)) as store:
+        publish(store, folders.inputs())
+    with serve_apart(str(path), tmp_path, "--json") as service:
+        service.title("u-climber", "a1")
+        assert service.stop() == 0
+        assert '"status": "done"' in service.said[-1]
+        assert '"release": 1' in service.said[-1]
+    assert "Traceback" not in service.log.read_text()
+
+
+def test_events_acknowledged_before_a_kill_are_all_there_and_none_twice(
+    folders: Folders, store: Store, store_url: str, tmp_path: Path
+):
+    publish(store, folders.inputs())
+    acknowledged: list[int] = []
+    with serve_apart(store_url, tmp_path) as service:
+
+        def send() -> None:
+            try:
+                for n in range(0, 100_000, 20):
+                    batch = [{**EVENT, "event_id": f"e{i}"} for i in range(n, n + 20)]
+                    if service.send(*batch).status_code == 200:
+                        acknowledged.append(n)
+            except Exception:  # the connection breaks when the service is killed
+                return
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        until(lambda: len(acknowledged) >= 10)
+        service.process.kill()
+        sending.join()
+    with store.reading() as connection:
+        kept = connection.exec_driver_sql("SELECT event_id FROM events").scalars().all()
+    assert len(kept) == len(set(kept))
+    assert {f"e{i}" for n in acknowledged for i in range(n, n + 20)} <= set(kept)
+
+
+def test_serving_loads_nothing_of_the_model_stack():
+    code = (
+        "import sys, serving.publish, serving.releases, serving.server, creator.facts.verifier, creator.core.data\n"
+        "print([m for m in ('torch', 'transformers', 'vllm', 'faiss', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
