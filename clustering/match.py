@@ -10,16 +10,29 @@ import numpy as np
 from clustering.vectors import Floats
 from creator.core.errors import ModelError
 
+ADS_AT_ONCE = 4_096
+
+
+class Encoder(Protocol):
+    """Something that makes vectors of one width."""
+
+    width: int
+
 
 class MatchModel(Protocol):
-    """What pruning asks of a model."""
+    """What pruning asks of a model. `user` is its User LLM, whose width D the centroids have."""
+
+    @property
+    def user(self) -> Encoder:
+        """The User LLM."""
+        ...
 
     def encode_texts(self, texts: list[str]) -> Floats:
-        """Embed ads' texts; [A, D]."""
+        """Embed ads' texts; [A, width of an ad]."""
         ...
 
     def match_probabilities(self, users: Floats, ads: Floats) -> Floats:
-        """How probable it is that each user [K, D] takes to each ad [A, D]; [K, A], 0 to 1."""
+        """How probable it is that each user [K, D] takes to each of the ads; [K, A], 0 to 1."""
         ...
 
 
@@ -40,17 +53,17 @@ def score_blocks(
     Raises:
         ModelError: the model's width is not the centroids', or it answers with something that is no probability.
     """
-    step = max(1, block_pairs // len(centroids))
+    if model.user.width != centroids.shape[1]:
+        raise ModelError(
+            "the model does not fit the clusters",
+            got=f"a user is {model.user.width} wide",
+            expected=f"{centroids.shape[1]}, as the centroids",
+            cure="name the model whose embeddings were clustered",
+        )
+    step = min(ADS_AT_ONCE, max(1, block_pairs // len(centroids)))
     for start in range(0, len(texts), step):
         part = slice(start, min(start + step, len(texts)))
         ads = model.encode_texts(texts[part])
-        if ads.shape != (part.stop - start, centroids.shape[1]):
-            raise ModelError(
-                "the model does not fit the clusters",
-                got=f"ads embedded {ads.shape[-1]} wide",
-                expected=f"{centroids.shape[1]} wide, as the centroids",
-                cure="name the model whose embeddings were clustered",
-            )
         match = np.asarray(model.match_probabilities(centroids, ads), dtype=np.float32)
         if match.shape != (len(centroids), len(ads)):
             raise ModelError(

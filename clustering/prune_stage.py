@@ -86,7 +86,7 @@ def read_clusters(clusters: Artefact) -> tuple[Floats, Integers]:
     Raises:
         ArtefactError: a file is missing or corrupt, or a user is in a cluster that has no centroid.
     """
-    centroids = np.asarray(open_matrix(clusters.path / "centroids.npy"))
+    centroids = np.array(open_matrix(clusters.path / "centroids.npy"))
     ids = read_table(clusters.path / "assignment.parquet", pa.schema([("cluster_id", pa.int32())]))[
         "cluster_id"
     ].to_numpy()

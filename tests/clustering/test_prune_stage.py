@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,12 @@ class FakeModel:
     """Matches a user with an ad by how much of the user's vector lies in the direction of the ad's taste."""
 
     def __init__(self, width: int = WIDTH, answer: float | None = None) -> None:
-        self.width, self.answer, self.most_ads = width, answer, 0
+        self.user = SimpleNamespace(width=width)
+        self.answer, self.most_ads = answer, 0
 
     def encode_texts(self, texts):
         rows = [[float(text.lower().startswith(taste)) for taste in TASTES] for text in texts]
-        return np.pad(np.array(rows, np.float32), ((0, 0), (0, self.width - len(TASTES))))
+        return np.pad(np.array(rows, np.float32), ((0, 0), (0, self.user.width - len(TASTES))))
 
     def match_probabilities(self, users, ads):
         self.most_ads = max(self.most_ads, len(ads))
@@ -132,9 +133,9 @@ def test_no_expected_user_at_all_keeps_nothing_and_says_so(folders, model, capsy
 
 
 def test_a_model_of_another_width_is_an_error(folders, model, capsys):
-    model.width = WIDTH + 4
+    model.user.width = WIDTH + 4
     assert prune(folders)[0] == 1
-    assert "ads embedded 12 wide; expected: 8 wide" in capsys.readouterr().err
+    assert "a user is 12 wide; expected: 8, as the centroids" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", [np.nan, 1.5, -0.1])
