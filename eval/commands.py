@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from creator.core.command import Command
+from eval.audit_options import AuditOptions, EvaluateAuditOptions
 from eval.options import MatchingOptions, ReportOptions, TitlesOptions
 
 COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="audit",
+        summary="hold every title against its ad: verdicts, the words at fault, the ad's evidence",
+        options=AuditOptions,
+        run="eval.audit:audit",
+        example="hllm-creator audit --ads ads.jsonl --titles titles.jsonl --out AUDIT",
+    ),
+    Command(
+        name="evaluate audit",
+        summary="how well an audit's verdicts agree with labels: recall of each kind of error, false alarms",
+        options=EvaluateAuditOptions,
+        run="eval.audit_summary:evaluate_audit",
+        example="hllm-creator evaluate audit --audit AUDIT",
+    ),
     Command(
         name="evaluate matching",
         summary="rank real impressions of held-out campaigns with the match head, beside a purchase count",

@@ -1,0 +1,224 @@
+"""`audit`: every title against its ad, streamed through several processes; a kill loses a few seconds of work."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from creator.core.artefacts import Draft, write_artefact, write_text
+from creator.core.errors import HllmCreatorError, InputError
+from creator.core.progress import Progress
+from creator.core.records import Ad, Check, Finding, FindingKind, Verdict
+from creator.facts.channels import Channel, channel_faults
+from creator.facts.evidence import AdFacts
+from creator.facts.verifier import check
+from eval.audit_inputs import AdRows, BadRowError, Row, count_titles, read_ads, read_row, read_titles, source_of, text_field
+from eval.audit_options import AuditOptions
+from eval.audit_page import write_audit_page
+from eval.audit_summary import print_summary, summarise
+
+CHUNK = 1000  # titles
+PARALLEL_FROM = 4000  # titles; below it a second process costs more than it brings
+SAVE_EVERY_S = 2.0
+_STATE = ".progress.json"
+_ads: dict[str, Ad] = {}
+_channels: tuple[Channel, ...] = ()
+
+
+@dataclass(slots=True)
+class Done:
+    """What is done: rows of titles read, and bytes of each output file that hold them."""
+
+    rows: int = 0
+    kept_bytes: int = 0
+    rejected_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A chunk's lines for the two output files, and how many rows it had."""
+
+    rows: int
+    kept: list[bytes] = field(default_factory=list[bytes])
+    rejected: list[bytes] = field(default_factory=list[bytes])
+
+
+def audit(options: AuditOptions) -> Mapping[str, object]:
+    """Check titles against ads and write the AUDIT folder.
+
+    Raises:
+        InputError: an input is missing or unreadable, or no title in it could be checked.
+    """
+    ads_from, titles_from = source_of(options.ads, "data"), source_of(options.titles, "titles")
+    config = {"channels": list(options.channels), "shown": options.shown}
+    with write_artefact(options.out, "audit", config=config, inputs={"ads": ads_from, "titles": titles_from}) as draft:
+        ads = read_ads(ads_from)
+        if not ads.ads:
+            raise InputError(f"no usable ad in {options.ads}", got=_first_reasons(ads.rejected), cure="mend the rows")
+        total = count_titles(titles_from)
+        channels = tuple(Channel(name) for name in options.channels)
+        workers = options.workers or (os.cpu_count() or 1 if total >= PARALLEL_FROM else 1)
+        rate = _check_all(draft, ads, read_titles(titles_from), total, channels, workers)
+        summary = summarise(draft.path / "verdicts.jsonl", draft.path / "rejected.jsonl", rate)
+        if summary.checked + summary.rejected_titles != total:
+            raise HllmCreatorError("rows went astray", got=summary.checked + summary.rejected_titles, expected=total)
+        if not summary.checked:
+            raise InputError(f"no usable title in {options.titles}", got=summary.reasons_text(), cure="mend the rows")
+        write_text(draft.path / "summary.json", json.dumps(summary.as_json(), indent=1, ensure_ascii=False))
+        write_audit_page(draft.path, ads.ads, summary, options.shown)
+        with suppress(FileNotFoundError):
+            (draft.path / _STATE).unlink()
+        draft.rows.update(verdicts=summary.checked, rejected=summary.rejected)
+        draft.facts.update(summary.flat())
+    print_summary(summary)
+    print(f"report: {options.out / 'report.html'}")
+    return {"out": str(options.out), **summary.flat()}
+
+
+def _first_reasons(rejected: list[tuple[int, str]]) -> str:
+    return "; ".join(f"row {number}: {reason}" for number, reason in rejected[:3]) or "no rows"
+
+
+def _check_all(draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, channels: tuple[Channel, ...], workers: int) -> float | None:
+    """Write verdicts.jsonl and rejected.jsonl, going on where an interrupted attempt stopped; returns titles/s."""
+    done = _resume(draft)
+    _prepare(ads.ads, channels)
+    started, first = time.monotonic(), done.rows
+    progress = Progress("audit", total, "titles", done=done.rows)
+    saved = started
+    with _open_at(draft.path / "verdicts.jsonl", done.kept_bytes) as kept, \
+            _open_at(draft.path / "rejected.jsonl", done.rejected_bytes) as rejected:  # fmt: skip
+        if not first:
+            for number, reason in ads.rejected:
+                rejected.write(_line({"file": "ads", "row": number, "reason": reason}))
+        for outcome in _outcomes(islice(rows, done.rows, None), done.rows, ads.ads, channels, workers):
+            kept.writelines(outcome.kept)
+            rejected.writelines(outcome.rejected)
+            done.rows += outcome.rows
+            progress.advance(outcome.rows)
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                _save(draft.path, done, kept, rejected)
+                saved = time.monotonic()
+        _save(draft.path, done, kept, rejected)
+    progress.close()
+    took = time.monotonic() - started
+    return (done.rows - first) / took if done.rows > first and took > 0 else None
+
+
+def _resume(draft: Draft) -> Done:
+    if draft.resumed:
+        with suppress(OSError, ValueError, TypeError):
+            return Done(**json.loads((draft.path / _STATE).read_text(encoding="utf-8")))
+    return Done()
+
+
+def _open_at(path: Path, size: int) -> BinaryIO:
+    stream = path.open("r+b" if path.exists() else "w+b")
+    stream.truncate(size)
+    stream.seek(size)
+    return stream
+
+
+def _save(folder: Path, done: Done, kept: BinaryIO, rejected: BinaryIO) -> None:
+    for stream in (kept, rejected):
+        stream.flush()
+        os.fsync(stream.fileno())
+    done.kept_bytes, done.rejected_bytes = kept.tell(), rejected.tell()
+    write_text(folder / _STATE, json.dumps({"rows": done.rows, "kept_bytes": done.kept_bytes, "rejected_bytes": done.rejected_bytes}))
+
+
+def _outcomes(
+    rows: Iterable[Row], first: int, ads: dict[str, Ad], channels: tuple[Channel, ...], workers: int
+) -> Iterator[Outcome]:
+    """The chunks' outcomes in order; no more chunks are read ahead than keep the processes busy."""
+    source = iter(rows)
+    chunks = iter(lambda: list(islice(source, CHUNK)), [])
+    if workers == 1:
+        for chunk in chunks:
+            yield judge(chunk, first)
+            first += len(chunk)
+        return
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(ads, channels)) as pool:
+        waiting: deque[Future[Outcome]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(judge, chunk, first))
+                first += len(chunk)
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise HllmCreatorError("a checking process was killed", cure="run the same command again, or with --workers 1") from None
+
+
+def _prepare(ads: dict[str, Ad], channels: tuple[Channel, ...]) -> None:
+    global _ads, _channels  # noqa: PLW0603 - what every chunk of this process is checked against
+    _ads, _channels = ads, channels
+    _facts.cache_clear()
+    check("", AdFacts.of(next(iter(ads.values()))))  # reads the word lists now, not within the first title
+
+
+@lru_cache(maxsize=4096)
+def _facts(ad_id: str) -> AdFacts:
+    return AdFacts.of(_ads[ad_id])
+
+
+def judge(chunk: list[Row], first: int) -> Outcome:
+    """Check a chunk of rows of titles; `first` is the number of rows before it."""
+    outcome = Outcome(len(chunk))
+    for number, row in enumerate(chunk, start=first + 1):
+        try:
+            outcome.kept.append(_verdict(read_row(row), number))
+        except BadRowError as error:
+            outcome.rejected.append(_line({"file": "titles", "row": number, "reason": str(error)}))
+    return outcome
+
+
+def _verdict(fields: Mapping[str, object], number: int) -> bytes:
+    ad_id, title = text_field(fields, "ad_id"), text_field(fields, "title")
+    title_id = text_field(fields, "title_id", needed=False) or f"row-{number}"
+    if ad_id not in _ads:
+        raise BadRowError("unknown ad_id")
+    outcome = with_channels(check(title, _facts(ad_id)), title, _channels)
+    record: dict[str, object] = {
+        "title_id": title_id, "ad_id": ad_id, "title": title, "verdict": outcome.verdict, "publishable": outcome.publishable,
+        "findings": [{"kind": f.kind, "span": f.span, "claim": f.claim, "evidence": f.evidence, "source_field": f.source_field,
+                      "score": f.score} for f in outcome.findings],
+    }  # fmt: skip
+    for name in ("cluster_id", "label", "label_source"):
+        if fields.get(name) is not None:
+            record[name] = fields[name]
+    return _line(record)
+
+
+def with_channels(outcome: Check, title: str, channels: tuple[Channel, ...]) -> Check:
+    """A check with the faults that the named platforms would find added."""
+    faults = [fault for channel in channels for fault in channel_faults(title, channel)]
+    if not faults:
+        return outcome
+    added = tuple(Finding(FindingKind.CHANNEL, fault.span, title[slice(*fault.span)], f"{fault.channel}: {fault.message} ({fault.rule})",
+                          "policy", 0.2 if fault.warning else 1.0) for fault in faults)  # fmt: skip
+    broken = any(not fault.warning for fault in faults)
+    return Check(Verdict.UNSUPPORTED if broken else outcome.verdict, outcome.publishable and not broken, (*outcome.findings, *added))
+
+
+def _line(record: Mapping[str, object]) -> bytes:
+    text = json.dumps(record, ensure_ascii=False)
+    try:
+        return text.encode("utf-8") + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate in a title
+        return json.dumps(record).encode("ascii") + b"\n"
