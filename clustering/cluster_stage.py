@@ -267,6 +267,5 @@ def _input(artefact: Artefact, name: str) -> str | None:
 
 
 def _recorded_history(embeddings: Artefact) -> int:
-    config = embeddings.manifest.get("config")
-    found = cast(dict[str, object], config).get("history") if isinstance(config, dict) else None
+    found = embeddings.facts.get("history")
     return found if isinstance(found, int) else DEFAULT_HISTORY

@@ -74,7 +74,8 @@ def write_data(out: Path) -> Path:
 
 def write_embeddings(out: Path, rows: np.ndarray, users: list[str], data: Path | None = None) -> Path:
     inputs = {"data": open_artefact(data, "data")} if data else {}
-    with write_artefact(out, "embeddings", config={"history": 100}, inputs=inputs) as draft:
+    with write_artefact(out, "embeddings", config={}, inputs=inputs) as draft:
+        draft.facts = {"history": 50}
         np.save(draft.path / "users.npy", rows)
         (draft.path / "users.ids").write_text("\n".join(users) + "\n", encoding="utf-8")
     return out

@@ -128,6 +128,17 @@ def test_the_manifest_holds_the_figures(clusters, vectors):
     )
 
 
+def test_windows_are_as_long_as_the_embedders_unless_said_otherwise(clusters, tmp_path):
+    assert open_artefact(clusters, "clusters").facts["history"] == 50
+    inputs = ["--embeddings", str(clusters.parent / "embeddings"), "--data", str(clusters.parent / "data")]
+    # the last event of every user is the pump: nothing sets anybody apart
+    assert main(["cluster", *inputs, "-k", "3", "--history", "1", "--out", str(tmp_path / "c")]) == 0
+    cards = json.loads((tmp_path / "c" / "cards.json").read_text())["clusters"]
+    assert [(card["users_read"], card["items"], card["interests"]) for card in cards] == [
+        (n, [], []) for n in (60, 40, 20)
+    ]
+
+
 def test_the_same_seed_writes_the_same_files(tmp_path):
     rows = gaussian(200)
     (_, one), (_, two) = (cluster(tmp_path, "-k", "5", "--seed", "3", rows=rows, name=name) for name in ("one", "two"))
