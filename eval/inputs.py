@@ -102,14 +102,14 @@ def item_vectors(embeddings: Artefact, data: Data) -> Floats:
 
 
 def read_matrix(path: Path) -> Floats:
-    """Memory-map a float32 matrix.
+    """Read a float32 matrix.
 
     Raises:
         ArtefactError: it is missing or no such matrix.
     """
     cure = "delete the folder and make it again"
     try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+        matrix = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ArtefactError(f"{path} cannot be read", got=type(error).__name__, cure=cure) from None
     if matrix.ndim != 2 or matrix.dtype != np.float32:

@@ -82,7 +82,6 @@ def _inputs(options: TitlesOptions) -> dict[str, Artefact]:
 
 def _measure(options: TitlesOptions, data: Data, inputs: dict[str, Artefact]) -> Measured:
     from creator.generation.score import ScoreRequest, score_titles
-
     from creator.models.checkpoint import load_model
 
     model: Any = load_model(options.model)
@@ -100,13 +99,22 @@ def _measure(options: TitlesOptions, data: Data, inputs: dict[str, Artefact]) ->
     if "titles" in inputs and "clusters" in inputs:
         published = read_table(inputs["titles"].path / "titles.parquet", TITLES)
         published = published[published["rank"] == 1].reset_index(drop=True)
-        softs = model.soft_tokens(np.array(read_matrix(inputs["clusters"].path / "centroids.npy")))
+        softs = _centroid_tokens(model, inputs["clusters"])
         figures.append(_own_cluster(options, data, published, softs, score))
         found = spreads(published, data.ads)
         figures += [*spread_figures(found, options.resamples, options.seed), novelty_figure(published, data.ads)]
         sizes["published"] = published["title"].astype(str).tolist()
         sizes["original"] = [data.ads[ad].title for ad in dict.fromkeys(published["ad_id"])]
     return Measured(figures, found, {n: made for n, titles in sizes.items() if (made := lengths(titles))}, left_out)
+
+
+def _centroid_tokens(model: Any, clusters: Artefact) -> Floats:
+    centroids = read_matrix(clusters.path / "centroids.npy")
+    if centroids.shape[1] != model.user.width:
+        raise ArtefactError(f"the clusters in {clusters.path} are not of this model's users",
+                            got=f"width {centroids.shape[1]}", expected=f"width {model.user.width}",
+                            cure="embed and cluster with this model")  # fmt: skip
+    return model.soft_tokens(centroids)
 
 
 def _held_out(examples: pd.DataFrame, data: Data) -> tuple[pd.DataFrame, dict[str, int]]:

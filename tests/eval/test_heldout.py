@@ -22,7 +22,7 @@ EVENTS = pd.DataFrame(
 
 
 def shop(impressions: list[tuple[str, str, float, bool]]) -> Data:
-    """Of the ads 'old' may be trained on; 'climb' covers rope and tent, from 4 on; 'wheel' is the pump; 'bare' nothing."""
+    """'old' may be trained on; 'climb' covers rope and tent, from 4 on; 'wheel' is the pump; 'bare' covers nothing."""
     ads = [
         Ad(AdId("old"), "", "", item_ids=(ItemId("rope"),)),
         Ad(AdId("climb"), "", "", item_ids=(ItemId("rope"), ItemId("tent"), ItemId("gone"))),
