@@ -177,7 +177,9 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
     """Write a GGUF file as a bfloat16 Hugging Face folder with its tokenizer and chat template."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     source, name = str(gguf.parent), gguf.name
     quantised = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.bfloat16)
     # transformers refuses to save a model whose config says it was read from a quantised file

@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,8 @@ class VllmEngine:
                 while row is not None and len(call.submitted) < self._window:
                     self._engine.add_request(*call.request(row, self._dtype))
                     row = next(waiting, None)
-                outputs = self._engine.step()
+                with _as_written(self._llm):
+                    outputs = self._engine.step()
             except Exception as error:  # whatever vLLM raises, the cure is the same
                 raise EngineError("vLLM failed while it generated", got=_reason(error), cure=CURE) from error
             for output in outputs:
@@ -141,25 +142,12 @@ class _Call:
 
     def request(self, row: int, dtype: torch.dtype) -> tuple[str, dict[str, torch.Tensor], object]:
         """What to submit for a row: its request id, prompt and sampling parameters."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
         index, number = divmod(row, self.settings.n)
         prompt = self.prompts[index]
         request_id = f"{self._name}-{row}"
         self.submitted[request_id] = row
-        parameters = SamplingParams(
-            max_tokens=self.settings.max_tokens,
-            temperature=self.settings.temperature,
-            top_p=self.settings.top_p,
-            seed=candidate_seed(self.settings.seed, prompt.prompt_id, number),
-            stop_token_ids=list(self._stop_ids),
-            # the model's own end tokens are among the stop ids; text is made the same way for every engine
-            ignore_eos=True,
-            detokenize=False,
-            logprobs=0,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+        seed = candidate_seed(self.settings.seed, prompt.prompt_id, number)
+        parameters = _sampling_params(self.settings, seed, self._stop_ids)
         embeds = torch.as_tensor(prompt.embeds).detach().to("cpu", dtype).contiguous()
         return request_id, {"prompt_embeds": embeds}, parameters
 
@@ -186,6 +174,24 @@ class _Call:
         return Completion(self.prompts[index].prompt_id, candidates)
 
 
+def _sampling_params(settings: SamplingSettings, seed: int, stop_ids: Sequence[int]) -> object:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        max_tokens=settings.max_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        seed=seed,
+        stop_token_ids=list(stop_ids),
+        # the model's own end tokens are among the stop ids; text is made the same way for every engine
+        ignore_eos=True,
+        detokenize=False,
+        logprobs=0,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
 def _start(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None) -> Any:
     set_num_threads = torch.set_num_threads
     with _held_back_output() as noise, warnings.catch_warnings():
@@ -194,8 +200,10 @@ def _start(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_ea
             with applied_environment(vllm_environment(), passing=("LD_PRELOAD", "HF_HUB_OFFLINE")):
                 llm = _load(folder, dtype, batch_size, enforce_eager)
                 # kernels that do not know the model's shape fail in the first pass only
-                llm.llm_engine.add_request("probe", *_probe(folder.width))
-                llm.llm_engine.step()
+                probe = {"prompt_embeds": torch.zeros(1, folder.width)}
+                llm.llm_engine.add_request("probe", probe, _sampling_params(SamplingSettings(max_tokens=1), 0, ()))
+                with _as_written(llm):
+                    llm.llm_engine.step()
                 return llm
         except Exception as error:  # whatever vLLM raises at the start, the cure is the same
             noise.seek(0)
@@ -209,12 +217,6 @@ def _start(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_ea
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
-
-
-def _probe(width: int) -> tuple[dict[str, torch.Tensor], object]:
-    from vllm import SamplingParams
-
-    return {"prompt_embeds": torch.zeros(1, width)}, SamplingParams(max_tokens=1, detokenize=False)
 
 
 def _load(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None) -> Any:
@@ -245,6 +247,15 @@ def _load(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eag
         use_tqdm_on_load=False,
         **where,
     )
+
+
+def _as_written(llm: Any) -> AbstractContextManager[Any]:
+    """Keeps an eager engine from compiling small parts of its sampler after all.
+
+    Those need a C++ compiler, which the machine may lack, and seconds each time one of them meets a new shape.
+    """
+    eager = llm.llm_engine.vllm_config.model_config.enforce_eager
+    return torch.compiler.set_stance("force_eager") if eager else nullcontext()
 
 
 @contextmanager

@@ -59,7 +59,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.fixture(scope="session", params=["transformers", "vllm"])
-def engine(request: pytest.FixtureRequest, tiny: Tiny) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Each engine, on a machine that has no C++ compiler and nothing compiled before."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("CXX", "/nonexistent")
+    patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("inductor")))
     opened = open_engine(request.param, tiny.folder, context_tokens=CONTEXT_TOKENS, dtype="fp32", batch_size=32)
     yield opened
     opened.close()
+    patch.undo()
