@@ -20,6 +20,7 @@ from eval.report_parts import (
     Household,
     Told,
     ad_blocks,
+    audit_figure,
     cluster_cards,
     live_ads,
     someone,
@@ -31,8 +32,16 @@ from eval.report_parts import (
 from eval.run_folder import RunFolder, open_run
 
 SHOWN_IN_TERMINAL = 12
-HEADLINES = ("conditioning", "own_cluster_preference", "distinct_leads", "matching_auc", "matching_auc_baseline",
-             "prompt_tokens_computed_share")  # fmt: skip
+HEADLINES = (
+    "conditioning",
+    "own_cluster_preference",
+    "distinct_titles",
+    "distinct_leads",
+    "matching_auc",
+    "matching_auc_baseline",
+    "audit_passed",
+    "prompt_tokens_computed_share",
+)
 """The figures that stand first, large; the others follow in a table."""
 
 
@@ -47,6 +56,7 @@ def report(options: ReportOptions) -> dict[str, object]:
         **about(run),
         **matching_part(run),
         headlines=headlines(figures),
+        all_true=any(figure.key == "audit_passed" and figure.value == 1.0 for figure in figures),
         others=[figure for figure in figures if figure.key not in HEADLINES],
         funnel=counted,
         blocks=blocks,
@@ -100,10 +110,10 @@ def matching_part(run: RunFolder) -> dict[str, object]:
 
 
 def all_figures(run: RunFolder, counted: Funnel) -> list[Figure]:
-    """Every figure of the run's evaluations, and the prefix cache's."""
-    tokens = token_figure(counted.prompt_tokens)
-    found = [*run.figures("evaluation_titles"), *run.figures("evaluation_matching")]
-    return [*found, tokens] if tokens is not None else found
+    """Every figure of the run's evaluations, the audit's and the prefix cache's."""
+    own = (audit_figure(run), token_figure(counted.prompt_tokens))
+    evaluated = [*run.figures("evaluation_titles"), *run.figures("evaluation_matching")]
+    return [*evaluated, *(figure for figure in own if figure is not None)]
 
 
 def headlines(figures: Sequence[Figure]) -> list[Figure]:

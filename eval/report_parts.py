@@ -191,6 +191,17 @@ def someone(run: RunFolder, blocks: Sequence[AdBlock]) -> Household | None:
     return None
 
 
+def audit_figure(run: RunFolder) -> Figure | None:
+    """The share of titles that the audit would let go live; None without an audit."""
+    found = run.document("audit", "summary.json") or {}
+    titles = int(found.get("titles") or 0)
+    if not titles:
+        return None
+    return Figure("audit_passed", "Titles that pass the audit", int(found["publishable"]) / titles, titles, "titles",
+                  "Share of titles of which the ad supports every claim, or that claim nothing that could be checked.",
+                  "All candidates that generation let through.", goal=1.0)  # fmt: skip
+
+
 def token_figure(prompt_tokens: tuple[int, int] | None) -> Figure | None:
     """The share of prompt tokens that had to be computed."""
     if prompt_tokens is None:

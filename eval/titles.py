@@ -115,17 +115,15 @@ def read_titles(
     stranger = np.empty_like(by_user)
     stranger[by_user] = drawn.own[np.roll(by_user, max(1, len(by_user) // 2))]
 
-    def under(tokens: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return score([(ad, token, title) for ad, token, title in zip(records, tokens, titles, strict=True)])
-
-    return Reading(
-        under(softs[drawn.own]),
-        under(softs[drawn.other]),
-        under(np.tile(mean, (len(titles), 1))),
-        under(softs[stranger]),
-        np.array([count_tokens(title) for title in titles], dtype=np.int64),
-        codes,
-    )
+    users = (softs[drawn.own], softs[drawn.other], np.tile(mean, (len(titles), 1)), softs[stranger])
+    asked = [
+        (ad, token, title)
+        for tokens in users
+        for ad, token, title in zip(records, tokens, titles, strict=True)  # one call, so that an ad is read once
+    ]
+    own, other, average, shuffled = score(asked).reshape(len(users), len(titles))
+    lengths = np.array([count_tokens(title) for title in titles], dtype=np.int64)
+    return Reading(own, other, average, shuffled, lengths, codes)
 
 
 def preference(own: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
