@@ -154,18 +154,17 @@ def _about(ad: Ad, thing: str, support: str | None) -> Iterator[str]:
     if rest is not None:  # the title names the point: it moves to the front
         first = thing if not rest else f"{thing} and {rest}" if not _LIST.search(rest) else f"{thing}, {rest}"
         size = f", {original.size}" if original.size else ""
-        yield f"{first}: {label}{size}"
+        yield f"{first}: save with a {label}{size}"
         yield f"{thing} today? get a {label}{size}"
-        yield f"{thing} on your list? {label}{size}"
+        yield f"{thing} on your list? get a {label}{size}"
         yield f"{first}{size}: now with a {label}"
         if not rest:
             yield f"save now on {_join(original.modifier, thing)}{size}"
-            yield f"pick {thing}{size}: {label}"
+            yield f"pick {thing}{size}, and use a {label}"
             if support:
                 yield f"{thing}, {support}: {label}"
         if _stands_bare(ad, thing):
             yield f"ready for {thing}? get a {label}{size}"
-            yield f"time for {thing}: {label}{size}"
         return
     yield f"{thing}: {offer} on {_join(original.quantity and original.quantity + ' of', original.named)}"
     single = not _LIST.search(thing)  # "and more" after a list reads badly
@@ -173,7 +172,7 @@ def _about(ad: Ad, thing: str, support: str | None) -> Iterator[str]:
         yield f"{thing} and more: {offer} on {original.named}"
     yield f"{thing} today? save on {original.named}"
     yield f"{thing} today? get a {offer} on {original.named}"
-    yield f"{thing} on your list? {offer} on {original.named}"
+    yield f"{thing} on your list? save on {original.named}"
     if original.quantity and single:
         yield f"{thing} and more: {label} on {original.quantity}"
         yield f"find {thing} and more: {label} on {original.quantity}"
@@ -202,17 +201,15 @@ def _beside(ad: Ad, companion: str) -> Iterator[str]:
     original = _take_apart(ad.title)
     if original is None:
         for tail in _parts(ad, companion):
-            yield f"{companion} today? {tail}"
+            yield f"buying {companion}? {tail}"
             yield f"often bought with {companion}: {tail}"
         return
     for named in dict.fromkeys((original.named + (f", {original.size}" if original.size else ""), original.named)):
-        yield f"{companion} today? get a {original.offer} on {named}"
-        yield f"{companion} today? save on {named}"
-        yield f"{companion} on your list? save on {named}"
+        # the companion is not what is on offer: a reader must not take it for that
+        yield f"buying {companion}? save on {named}"
+        yield f"buying {companion}? get a {original.offer} on {named}"
+        yield f"{companion} on your list? add {named} with a {original.offer}"
         yield f"often bought with {companion}: {original.offer} on {named}"
-        if _stands_bare(ad, companion):
-            yield f"here for {companion}? get a {original.offer} on {named}"
-            yield f"ready for {companion}? save on {named}"
 
 
 def _parts(ad: Ad, lead: str) -> Iterator[str]:

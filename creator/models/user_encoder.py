@@ -38,6 +38,7 @@ class UserEncoder(nn.Module):
             nn.Identity() if item_width == self.width else nn.Linear(item_width, self.width, bias=False)
         )
         self.age = nn.Embedding(AGE_BUCKETS, self.width) if with_age else None
+        self.item_offset = nn.Parameter(torch.zeros(self.width))
         if self.age is not None:
             nn.init.zeros_(self.age.weight)
 
@@ -66,7 +67,7 @@ class UserEncoder(nn.Module):
         return self._run(items, mask, ages_s, with_user=False)
 
     def _run(self, items: Tensor, mask: Tensor, ages_s: Tensor | None, *, with_user: bool) -> Tensor:
-        embeds = self.item_projection(items)
+        embeds = (self.item_projection(items) + self.item_offset) * mask.unsqueeze(-1)
         if self.age is not None:
             if ages_s is None:
                 raise ValueError("this User LLM was made with_age and needs ages_s")
@@ -82,6 +83,25 @@ class UserEncoder(nn.Module):
             mask = torch.cat([mask, mask.new_ones(batch, tail.shape[1])], dim=1)
         positions = torch.arange(embeds.shape[1], device=embeds.device).unsqueeze(0).expand(embeds.shape[0], -1)
         return self.llm(inputs_embeds=embeds, attention_mask=mask.long(), position_ids=positions).last_hidden_state
+
+
+@torch.no_grad()
+def start_as_mean(encoder: UserEncoder, items: Tensor, gain: float = 4.0) -> None:
+    """Start a new User LLM as the mean of its history: a user is what they bought, before anything is learnt.
+
+    The first layer's values and output pass items on as they are, and its attention starts even; the catalogue's mean
+    is taken off every item, so that what users have in common does not drown what tells them apart. Ours; a random
+    start left next-item loss near chance for hundreds of steps (docs/log.md).
+
+    Args:
+        encoder: whose User LLM is a new Llama of the items' width with as many key-value heads as heads.
+        items: [I, d] item embeddings of the catalogue.
+        gain: how strongly the mean speaks against the other layers' random output.
+    """
+    attention: Any = encoder.llm.layers[0].self_attn  # pyright: ignore[reportIndexIssue, reportOptionalSubscript, reportArgumentType, reportCallIssue, reportAttributeAccessIssue]
+    attention.v_proj.weight.copy_(torch.eye(encoder.width))
+    attention.o_proj.weight.copy_(torch.eye(encoder.width) * gain)
+    encoder.item_offset.copy_(-items.float().mean(0))
 
 
 def age_bucket(ages_s: Tensor) -> Tensor:

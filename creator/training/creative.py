@@ -107,7 +107,7 @@ class CreativeStep:
         at = {text: n for n, text in enumerate(distinct)}
         self._profile_row = np.asarray([at[p] for p in examples.profiles])
         self._profile_table = (
-            torch.from_numpy(model.encode_texts(distinct)).to(model.device)
+            torch.from_numpy(model.encode_texts(distinct, label="profiles")).to(model.device)
             if model.config.profile_encoder == "item" and settings.alignment
             else None
         )
@@ -138,6 +138,13 @@ class CreativeStep:
         weights = {name: getattr(settings, name) for name in losses}
         total = sum((weights[name] * loss for name, loss in losses.items()), start=torch.zeros((), device=users.device))
         return {**losses, "total": total}
+
+    def creative_of_others(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Tensor:
+        """The creative loss when every title is read under another user's soft token: what conditioning is worth."""
+        examples, model = self._examples, self._model
+        batch = WindowBatch.read(self._data.histories, examples.users[rows], examples.as_of[rows], model.config.history)
+        users = model.user_batch(self._items, batch.items, batch.ages_s)
+        return self._creative(rows, np.roll(np.arange(len(rows)), 1), users, random)
 
     def _creative(
         self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator
@@ -266,7 +273,10 @@ def train_creative(
     def validate() -> dict[str, float]:
         random = np.random.default_rng(12345)
         rows = held.draw(random, 6, 16)
-        return {name: float(loss) for name, loss in check.losses(rows, random).items()} if check else {}
+        if check is None:
+            return {}
+        figures = {name: float(loss) for name, loss in check.losses(rows, random).items()}
+        return {**figures, "creative_of_others": float(check.creative_of_others(rows, np.random.default_rng(12345)))}
 
     groups = (("user.", 0.3), ("match.", 0.5), ("creative.llm.", 0.5), ("creative.", 0.5), ("align", 0.5))
     run_loop(model, groups, step, loop, folder, label="train", validate=validate, validate_every=validate_every)

@@ -19,6 +19,7 @@ from creator.models.assembly import Float, HllmCreator
 from creator.models.checkpoint import build_model, load_model, save_model
 from creator.models.config import ModelConfig
 from creator.models.item_store import drop_blocks, encode_catalogue
+from creator.models.user_encoder import start_as_mean
 from creator.training.calibration import calibrate
 from creator.training.card import write_card
 from creator.training.creative import CreativeSettings, Examples, start_projectors, train_creative
@@ -41,6 +42,8 @@ def run_pretrain(options: PretrainOptions) -> Mapping[str, object]:
         torch.manual_seed(options.seed)
         model = _new_model(options)
         items = encode_catalogue(model, data.item_texts, draft.path)
+        if options.user is None:
+            start_as_mean(model.user, torch.from_numpy(items))
         settings = PretrainSettings(
             windows=options.windows,
             negatives=options.negatives,
@@ -79,6 +82,8 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
             if frame.empty:
                 raise InputError(f"{options.examples} has no example to train on", cure="synthesize from more data")
             items = encode_catalogue(model, data.item_texts, draft.path)
+            if options.init is None and options.user is None:
+                start_as_mean(model.user, torch.from_numpy(items))
             _train(model, data, frame, items, draft, options)
         elif options.init is not None:
             _carry_history(options.init, draft.path)
