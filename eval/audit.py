@@ -24,7 +24,17 @@ from creator.core.records import Ad, Check, Finding, FindingKind, Verdict
 from creator.facts.channels import Channel, channel_faults
 from creator.facts.evidence import AdFacts
 from creator.facts.verifier import check
-from eval.audit_inputs import AdRows, BadRowError, Row, count_titles, read_ads, read_row, read_titles, source_of, text_field
+from eval.audit_inputs import (
+    AdRows,
+    BadRowError,
+    Row,
+    count_titles,
+    read_ads,
+    read_row,
+    read_titles,
+    source_of,
+    text_field,
+)
 from eval.audit_options import AuditOptions
 from eval.audit_page import write_audit_page
 from eval.audit_summary import print_summary, summarise
@@ -91,7 +101,9 @@ def _first_reasons(rejected: list[tuple[int, str]]) -> str:
     return "; ".join(f"row {number}: {reason}" for number, reason in rejected[:3]) or "no rows"
 
 
-def _check_all(draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, channels: tuple[Channel, ...], workers: int) -> float | None:
+def _check_all(
+    draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, channels: tuple[Channel, ...], workers: int
+) -> float | None:
     """Write verdicts.jsonl and rejected.jsonl, going on where an interrupted attempt stopped; returns titles/s."""
     done = _resume(draft)
     _prepare(ads.ads, channels)
@@ -136,7 +148,10 @@ def _save(folder: Path, done: Done, kept: BinaryIO, rejected: BinaryIO) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     done.kept_bytes, done.rejected_bytes = kept.tell(), rejected.tell()
-    write_text(folder / _STATE, json.dumps({"rows": done.rows, "kept_bytes": done.kept_bytes, "rejected_bytes": done.rejected_bytes}))
+    write_text(
+        folder / _STATE,
+        json.dumps({"rows": done.rows, "kept_bytes": done.kept_bytes, "rejected_bytes": done.rejected_bytes}),
+    )
 
 
 def _outcomes(
@@ -162,11 +177,13 @@ def _outcomes(
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise HllmCreatorError("a checking process was killed", cure="run the same command again, or with --workers 1") from None
+            raise HllmCreatorError(
+                "a checking process was killed", cure="run the same command again, or with --workers 1"
+            ) from None
 
 
 def _prepare(ads: dict[str, Ad], channels: tuple[Channel, ...]) -> None:
-    global _ads, _channels  # noqa: PLW0603 - what every chunk of this process is checked against
+    global _ads, _channels
     _ads, _channels = ads, channels
     _facts.cache_clear()
     check("", AdFacts.of(next(iter(ads.values()))))  # reads the word lists now, not within the first title
@@ -213,7 +230,11 @@ def with_channels(outcome: Check, title: str, channels: tuple[Channel, ...]) -> 
     added = tuple(Finding(FindingKind.CHANNEL, fault.span, title[slice(*fault.span)], f"{fault.channel}: {fault.message} ({fault.rule})",
                           "policy", 0.2 if fault.warning else 1.0) for fault in faults)  # fmt: skip
     broken = any(not fault.warning for fault in faults)
-    return Check(Verdict.UNSUPPORTED if broken else outcome.verdict, outcome.publishable and not broken, (*outcome.findings, *added))
+    return Check(
+        Verdict.UNSUPPORTED if broken else outcome.verdict,
+        outcome.publishable and not broken,
+        (*outcome.findings, *added),
+    )
 
 
 def _line(record: Mapping[str, object]) -> bytes:

@@ -186,7 +186,9 @@ def print_scores(summary: Summary, source: str) -> None:
         score = by_label[label]
         low, high = interval(score.stopped, score.titles) or (0.0, 1.0)
         named = "" if label == OK else f"{score.named / score.titles:.2f}"
-        print(f"{label[:19]:<20}{score.titles:>8}{score.stopped:>9}{score.stopped / score.titles:>8.2f}{f'{low:.2f}-{high:.2f}':>15}{named:>12}")
+        print(
+            f"{label[:19]:<20}{score.titles:>8}{score.stopped:>9}{score.stopped / score.titles:>8.2f}{f'{low:.2f}-{high:.2f}':>15}{named:>12}"
+        )
     print("  ".join(f"{name.replace('_', ' ')} {'-' if value is None else f'{value:.3f}'}" for name, value in figures.items()
                     if name in ("recall", "false_alarm_rate", "precision", "kind_named")))  # fmt: skip
 
@@ -206,7 +208,9 @@ def evaluate_audit(options: EvaluateAuditOptions) -> Mapping[str, object]:
                          cure="audit titles with labels")  # fmt: skip
     print_summary(summary)
     if options.out is not None:
-        with write_artefact(options.out, "evaluation", config={"evaluation": "audit"}, inputs={"audit": artefact}) as draft:
+        with write_artefact(
+            options.out, "evaluation", config={"evaluation": "audit"}, inputs={"audit": artefact}
+        ) as draft:
             write_text(draft.path / "summary.json", json.dumps(summary.as_json(), indent=1, ensure_ascii=False))
             draft.facts.update(summary.flat())
     return summary.flat()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from creator.core.records import Finding, FindingKind
 from creator.facts import reader
 from creator.facts.claims import match
-from creator.facts.conditions import Title, content_stems, dropped_conditions, unbounded
+from creator.facts.conditions import Title, content_stems, dropped_conditions, unbounded, unoffered
 from creator.facts.dates import Date, read_dates, weekdays
 from creator.facts.entities import opposites, strangers, swapped_names
 from creator.facts.evidence import AdFacts, date_words
@@ -241,6 +241,17 @@ def _conditions(reading: Reading) -> Iterator[Finding]:
         passage = dropped.clause.passage
         yield reading.finding(FindingKind.SCOPE, dropped.first, dropped.last, 0.85,
                               passage.quote(dropped.condition.first, dropped.condition.last), passage.field)
+        return
+    nouns = frozenset(f.words[n - 1].stem for f in reading.facts.passages for n, w in enumerate(f.words) if w.text == "-" and n
+                      and n + 1 < len(f.words) and f.words[n + 1].text == "free")
+    nouns |= {stem for p, denied in reading.facts.denied for n in denied for stem in (p.words[n].stem,)}
+    free = unoffered(title, reading.facts.clauses, nouns)
+    if free is not None:
+        first, last, clause = free
+        evidence = clause.passage.quote(clause.first, clause.last - 1, 0) if clause else ""
+        priced = clause is not None and any(q.units[0].dimension.startswith("money") for q in clause.quantities)
+        yield reading.finding(FindingKind.NEGATION if priced else FindingKind.UNSUPPORTED, first, last, 0.8, evidence,
+                              clause.passage.field if clause else "")
         return
     loose = unbounded(title, reading.facts.stated)
     if loose is not None:

@@ -302,7 +302,7 @@ def _unit_price(claim: Quantity, value: Fraction, facts: Sequence[Fact]) -> bool
             continue
         if unit is not None and unit.dimension == size.units[0].dimension:
             amount = size.units[0].base(size.low) / unit.factor
-        elif size.units[0] is COUNT and claim.rate in size.counted:
+        elif size.units[0] is COUNT and (claim.rate in size.counted or claim.rate == "each"):
             amount = size.low
         else:
             continue

@@ -25,6 +25,9 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = tuple((kind
     ("selection", r"\b(?:selected|select|participating|eligible|certain|chosen|marked|qualifying|specified|specially marked) (?!with)\w+", "selected select some chosen certain participating eligible qualifying"),
     ("threshold", r"\b(?:orders?|baskets?|purchases?|spend(?:s|ing)?|bookings?|bills?|balances?|deposits?|groups?|parties) (?:of |is |are )?(?:over|above|of|from|worth|at least|or more|more than|exceeding|totall?ing)\b[^.;,]*", "minimum min"),
     ("threshold", r"\b(?:when you|if you|by) (?:buy|spend|order|purchase|book|bring|refer|sign|pay|subscribe|take|trade|switch|buying|spending|ordering)\b[^.;,]*|\bspend (?:over |at least )?[$€£¥]?\d[^.;,]*|\bbuy (?:any )?(?:two|three|four|five|six|2|3|4|5|6)\b[^.;,]*|\bfrom (?:two|three|four|five|six|\d+) \w+\b(?! to)", ""),
+    ("threshold", r"\b(?:over|above|from|of at least|worth) [$€£¥]\d[\d.,]*(?: or more)?", "minimum min"),
+    ("threshold", r"\boff (?:any |when you buy )?(?:two|three|four|five|six|[2-9]|\d\d)(?: or more)? \w+", "minimum"),
+    ("within", r"\bwithin (?:the first )?(?:\w+|\d+)[ -](?:days?|weeks?|months?|years?|hours?)\b", "within"),
     ("stocks", r"\bwhile (?:stocks?|suppl(?:y|ies)) lasts?\b|\bsubject to availability\b|\blimited (?:time|stock|places|availability|edition)\b", "while limited last lasts until"),
     ("only", r"(?:\bon |\bthe )?((?:\w+ ){1,3})only\b(?! with| contains)", ""),
     ("plan", r"\bon (?:the |our |all )?(\w+(?: \w+)?) (?:plans?|packages?|tiers?|subscriptions?|memberships?|tickets?|tariffs?|models?|editions?|versions?|bundles?|accounts?)\b", ""),
@@ -38,7 +41,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = tuple((kind
 _OFFER = re.compile(r"\b(?:off|free|save|saves|saving|savings|discount|discounted|gift|bonus|half price|cheaper|complimentary|included|cashback|reduction"
                     r"|reduced|less|earns?|extra|trial|voucher|reward|rebate)\b|%")
 _UNIVERSAL = re.compile(
-    r"\b(?:every|all|any|each|everyone|everybody|anyone|anybody|everything|anything|always|everywhere|anywhere|anytime|any time|whenever|no matter"
+    r"\b(?:any ?time|(?:every|any|each) day|daily|seven days|every|all|any|each|everyone|everybody|anyone|anybody|everything|anything|always|everywhere|anywhere|whenever|no matter"
     r"|worldwide|sitewide|site-wide|storewide|unlimited|forever|for life|permanently|entire|whole|across the (?:range|board)|full range|year-round"
     r"|all year|no (?:minimum|limit|limits|conditions|exclusions|exceptions|code|end date|restrictions|cap)|no strings|without (?:conditions|exception|limits)"
     r"|never|wherever|universal|unrestricted|automatically|guaranteed|both)\b")
@@ -117,7 +120,8 @@ def read_clauses(passage: Passage) -> list[Clause]:
         amounts = tuple(read_quantities(found))
         figures = frozenset(str(q.low) for q in amounts if q.units[0].dimension == "percent")
         clauses.append(Clause(passage, first, last, content_stems(found), figures, amounts,
-                              bool(re.search(r"\bfree\b(?!\s+from|-)|\bgift\b|\bcomplimentary\b|\bbonus\b", text)), tuple(conditions)))
+                              bool(re.search(r"(?<!-)\bfree\b(?!\s+from|\s+of\b|-)|\bcomplimentary\b|\b(?:gift|bonus) (?:with|when|for)\b|\binclu(?:des?|ded|ding)\b"
+                                     r"|\bcomes? with\b|\b(?:at )?no (?:extra )?(?:cost|charge|fee)\b|\bbonus\b", text)), tuple(conditions)))
     return clauses
 
 
@@ -179,22 +183,49 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: frozense
     A title keeps an offer's conditions when it keeps those of any one sentence of the ad that states the offer.
     """
     universals = [m for m in _UNIVERSAL.finditer(title.text) if not _harmless(title, m, stated)]
-    if universals:
-        match = universals[0]
+    for match in universals:
         name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
         topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
         for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
-            broken = [c for c in clause.conditions if not _kept(c, title, universal=True)]
+            broken = [c for c in clause.conditions if _limits(c, match.group()) and not _kept(c, title, universal=True)]
             if shared >= 2 and broken:
                 return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
     offer = _OFFER.search(title.text)
     if offer is None:
         return None
     stating = [c for c in clauses if not c.passage.field.startswith(("attributes", "category")) and _states(c, title)]
-    broken_by = [(c, [k for k in c.conditions if k.kind not in ("bar", "age") and not _kept(k, title, universal=False)]) for c in stating]
+    broken_by = [(c, [k for k in c.conditions if k.kind not in ("bar", "age", "within", "weekday") and not _kept(k, title, universal=False)]) for c in stating]
     if broken_by and all(broken for _, broken in broken_by):
         clause, broken = min(broken_by, key=lambda pair: len(pair[1]))
         return Dropped(broken[0], clause, *_words_in(title.words, offer.start(), offer.end()))
+    return None
+
+
+_DAYS = re.compile(r"any ?time|(?:every|any|each) day|daily|seven days")
+_FREE = re.compile(r"(?<!-)(?<!- )\bfree\b(?! (?:from|of)\b)(?!-)")
+
+
+def _limits(condition: Condition, universal: str) -> bool:
+    """Whether a condition speaks against a universal: days and delays against "every day", everything else against the rest."""
+    return (condition.kind in ("weekday", "within")) == bool(_DAYS.fullmatch(universal)) or condition.kind == "date"
+
+
+def unoffered(title: Title, clauses: Sequence[Clause], nouns: frozenset[str]) -> tuple[int, int, Clause | None] | None:
+    """A "free" thing that the ad does not offer free: its first and last word, and the sentence that speaks of the thing.
+
+    Args:
+        title: the title.
+        clauses: the ad's sentences.
+        nouns: stems that follow the ad's own "free" compounds ("gluten-free"), where "Gluten Free" means absence.
+    """
+    for match in _FREE.finditer(title.text):
+        first, last = _words_in(title.words, match.start(), match.end())
+        if first and title.words[first - 1].stem in nouns:
+            continue
+        beside = content_stems(title.words[max(0, first - 3):last + 4]) - {"fre"} - _GENERIC
+        speaking = [c for c in clauses if c.stems & beside]
+        if not any(c.free for c in speaking) and not (not speaking and any(c.free for c in clauses)):
+            return first, last, speaking[0] if speaking else None
     return None
 
 
@@ -219,14 +250,17 @@ def _states(clause: Clause, title: Title) -> bool:
     percents = {str(q.low) for q in title.quantities if q.units[0].dimension == "percent"}
     if percents:
         return bool(percents & clause.figures)
-    if re.search(r"\bfree\b(?!\s+from)(?<!-free)|\bgift\b|\bcomplimentary\b|\bbonus\b|\bincluded\b", title.text):
+    cuts = {(q.low, q.units[0].dimension) for q in title.quantities if q.cut}
+    if cuts:
+        return bool(cuts & {(q.low, q.units[0].dimension) for q in clause.quantities})
+    if re.search(r"(?<!-)\bfree\b(?!\s+from|\s+of\b)|\bgift\b|\bcomplimentary\b|\bbonus\b|\bincluded\b", title.text):
         return clause.free and len(clause.stems & (title.stems - _GENERIC)) >= 1
     return False
 
 
 def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
     spoken = {w.text for w in title.words}
-    if condition.quantities and not universal:
+    if condition.quantities:
         return any(q.low in (t.low, t.high) for q in condition.quantities for t in title.quantities)
     if condition.kind in ("threshold", "after") and not condition.quantities:
         return len(condition.stems & title.stems) * 2 >= len(condition.stems)

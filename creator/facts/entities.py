@@ -41,20 +41,27 @@ class Known:
         spoken: its words as written (folded).
         meanings: what they mean or imply.
         product: stems of the nouns in its title.
+        modifiers: for each noun of its title, the stems that stand right before it anywhere in the ad.
     """
 
     stems: frozenset[str]
     spoken: frozenset[str]
     meanings: frozenset[int]
     product: frozenset[str]
+    modifiers: dict[str, frozenset[str]]
 
     def has(self, word: Word) -> bool:
         """Whether the ad carries the word, an inflection, a synonym or something that implies it."""
-        return word.stem in self.stems or self.implies(word.text) or self._compound(word.text)
+        return word.stem in self.stems or self.implies(word.text) or self._compound(word.text) or self._people(word.text)
 
     def implies(self, text: str) -> bool:
         """Whether one of the word's two most usual meanings follows from the ad's words."""
         return any(sense in self.meanings for sense in vocabulary().meanings.senses_of(text)[:2])
+
+    def _people(self, text: str) -> bool:
+        """"Cumbrian" of "Cumbria": the adjective of a place the ad names."""
+        roots = [text[: -len(e)] for e in ("n", "an", "ian", "ese", "ish") if text.endswith(e) and len(text) - len(e) >= 4]
+        return any(spoken.startswith(root) and len(spoken) - len(root) <= 2 for root in roots for spoken in self.spoken)
 
     def _compound(self, text: str) -> bool:
         """"handpicked" of "picked by hand": both halves are the ad's own."""
@@ -109,6 +116,8 @@ def _is_call(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, 
 def _judge(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, ...], n: int, known: Known, *, frame: bool) -> Stranger:
     text = found[n].text.removesuffix("'s")
     meanings = vocab.meanings
+    if not frame and meanings.class_of(text) in ("", "artifact") and _replaces(found, segments, n, known):
+        return Stranger(n, FindingKind.WRONG_PRODUCT, 0.85)
     if text in meanings.places or text in meanings.peoples or text.removesuffix("s") in meanings.peoples:
         return Stranger(n, FindingKind.ENTITY, 0.9)
     kind = meanings.class_of(text)
@@ -170,6 +179,15 @@ def _kind_of(found: Sequence[Word], segments: tuple[Segment, ...], n: int, known
             and vocabulary().meanings.class_of(found[n].text) == "artifact")
 
 
+def _replaces(found: Sequence[Word], segments: tuple[Segment, ...], n: int, known: Known) -> bool:
+    """Whether the word stands where the ad's own modifier of its product stands: "Pressure | Cooker" for a slow cooker."""
+    segment = segment_at(segments, n)
+    after = found[n + 1] if n + 1 < segment.last else None
+    own = known.modifiers.get(after.stem) if after is not None else None
+    return (own is not None and not own & {w.stem for w in found} and not _after_preposition(found, segments, n)
+            and vocabulary().meanings.knows(found[n].text) and not found[n].text.endswith(("ed", "ing")))
+
+
 def _after_preposition(found: Sequence[Word], segments: tuple[Segment, ...], n: int) -> bool:
     segment = segment_at(segments, n)
     return any(w.text in _PREPOSITIONS for w in found[segment.first:n])
@@ -184,15 +202,15 @@ def opposites(found: Sequence[Word], passages: Sequence[Passage], known: Known) 
     """Words of the title whose opposite the ad uses of the same thing: "wet food" where the ad has "dry food"."""
     table = vocabulary().opposites
     for n, word in enumerate(found[:-1]):
-        others = table.get(word.text)
-        if not others or found[n + 1].kind != "word" or word.stem in known.stems:
+        others = table.get(word.text.removesuffix("'s"))
+        if not others or word.stem in known.stems:
             continue
-        noun = found[n + 1].stem
+        nouns = {w.stem for w in found[n + 1:n + 3] if w.kind == "word"}
         for passage in passages:
             for at in range(len(passage.words) - 1):
                 one = passage.words[at]
-                near = {w.stem for w in passage.words[at + 1:at + 3]}
-                if one.text in others and noun in near:
+                near = {w.stem for w in passage.words[at + 1:at + 4] if w.kind == "word"}
+                if one.text.removesuffix("'s") in others and nouns & near:
                     yield n, passage, at
                     break
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from creator.core.records import Ad
 from creator.facts.claims import Fact, read_facts
@@ -68,10 +69,13 @@ class AdFacts:
         spoken = frozenset(w.text for p in passages for w in p.words if w.kind != "sign")
         meanings = vocabulary().meanings.implied_by(spoken - vocabulary().function)
         product = frozenset(w.stem for p in passages if p.field == "title" for w in p.words if w.kind == "word")
+        modifiers = {noun: frozenset(one.stem for p in passages for one, two in pairwise(p.words)
+                                     if two.stem == noun and one.kind == "word" and one.text not in vocabulary().function)
+                     for noun in product}
         return cls(
             ad, passages, places, tuple(facts), tuple(dates), meanings,
             {stem: frozenset(figures) for stem, figures in numbered.items()},
-            Known(frozenset(places), spoken, meanings, product), tuple(c for p in passages for c in read_clauses(p)),
+            Known(frozenset(places), spoken, meanings, product, modifiers), tuple(c for p in passages for c in read_clauses(p)),
             tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages), read_names(passages),
             "\n".join(p.folded.text for p in passages), spoken)
 

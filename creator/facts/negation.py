@@ -65,6 +65,9 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
         elif text in _DENIAL:
             if after in ("only", "just", "your", "to") and text == "not":
                 continue
+            if text == "not" and (not after or after in (".", ",", ";", "!")):
+                denials.append(Denial(False, n, _clause_start(found, n), n))  # "the pot is washable; the base is not"
+                continue
             contains = any(w.text in ("contain", "contains", "containing") for w in found[n + 1:n + 3])
             end = _denial_end(found, n + 1)
             denials.append(Denial(contains, n, n + 1, end))
@@ -98,6 +101,8 @@ def _absence_end(found: Sequence[Word], start: int) -> int:
 def _list_goes_on(found: Sequence[Word], at: int) -> bool:
     """Whether after a comma a list closes with "or"/"and" before anything else happens."""
     for word in found[at:at + 8]:
+        if word.text in _ABSENCE:
+            return False
         if word.text in ("or", "and", "nor"):
             return True
         if word.text in _HARD_STOPS or word.text in _ABSENCE_STOPS or word.text in ("but", "just", "contains"):
@@ -147,14 +152,16 @@ def _is_compound(found: Sequence[Word], n: int) -> bool:
 
 
 def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, Denial]:
-    """For each denied content word's index, the denial; a word denied twice is not denied."""
+    """For each denied content word's index, the denial; a word denied within a denial is not denied."""
     function = vocabulary().function
     denied: dict[int, Denial] = {}
     for denial in denials:
         for n in range(denial.first, denial.last):
             word = found[n]
             if word.kind in ("word", "han", "code") and word.text not in function and word.text not in _EMPTY:
-                if n in denied and denied[n].negator != denial.negator:
+                other = denied.get(n)
+                if other is not None and other.negator != denial.negator and (
+                        denial.first <= other.negator < denial.last or other.first <= denial.negator < other.last):
                     del denied[n]
                 else:
                     denied[n] = denial

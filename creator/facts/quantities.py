@@ -51,7 +51,7 @@ class Quantity:
         figure: index of the first word of its first figure.
         digits: decimals it is written with.
         part: it is a fraction written as such ("a third").
-    cut: it is a percentage taken off a price.
+    cut: it is taken off a price.
     """
 
     low: Fraction
@@ -142,6 +142,8 @@ def _unit(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], int,
             not before.isalpha() or len(before) == 3):
         return ambiguous.get(before, (forms[before],)), figure.first - 1, figure.last
     at = _skip_hyphen(found, figure.last + 1)
+    if figure.part and _text(found, at) == "of" and _text(found, at + 1) in ("a", "an") and _text(found, at + 2) in forms:
+        return (forms[_text(found, at + 2)],), figure.first, at + 2
     if _text(found, at) in _DAY_KINDS and _text(found, at + 1) in forms and len(_text(found, at + 1)) > 2:
         at += 1
     text = _text(found, at)
@@ -200,7 +202,9 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
     counted, rate = _counted(found, last + 1)
     if not rate and quantity.units[0].dimension.startswith("money") and _text(found, last + 1) in ("a", "an") and last + 2 < len(found):
         rate = found[last + 2].stem
-    cut = quantity.units[0] is PERCENT and (_text(found, last + 1) in _CUT_AFTER or any(
+    if not rate and quantity.units[0].dimension.startswith("money") and _text(found, last + 1) in ("each", "apiece"):
+        rate = "each"
+    cut = (quantity.units[0] is PERCENT or quantity.units[0].dimension.startswith("money")) and (_text(found, last + 1) in _CUT_AFTER or any(
         w.text in _CUT_BEFORE for w in found[max(0, first - 3):first]))
     return replace(quantity, relation=relation, first=first, last=last, counted=counted, rate=rate, cut=cut)
 
@@ -236,6 +240,8 @@ def _rate(found: Sequence[Word], at: int) -> str:
     unit = unit_forms().get(after.text)
     if unit is not None and (unit.dimension in ("calendar", unit_forms()["second"].dimension) or found[at].text == "/"):
         return unit.name
+    if found[at].text == "each" and after.text in vocabulary().function:
+        return "each"
     return after.stem if found[at].text in ("per", "/", "each") and after.kind == "word" else ""
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 from creator.facts.vocabulary import base_forms, vocabulary
 
 LAW = "https://flk.npc.gov.cn/"  # the Advertising Law of the PRC, art. 9(3), in the national database of laws
@@ -22,6 +22,9 @@ _PHRASES = re.compile(
     r"|\b(?:proven|promises?) (?:to|results)\b|\bresults? (?:guaranteed|assured)\b|\bor your money\b|\bsatisfaction (?:guaranteed|assured)\b")
 _MOST = re.compile(r"\bmost (?!of\b|days\b|people\b|likely\b|out\b|from\b|mornings\b|evenings\b)([a-z-]+)")
 _MAKE_MOST = re.compile(r"\b(?:the|make|making|get|getting) (?:the )?most (?:of|out|from)\b")
+
+_ARENAS = listed("world world's uk's uk nation's country's america's britain's europe's industry market planet earth universe city's town's "
+                 "usa's china's japan's ever anywhere")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def read_ranks(folded: str, found: Sequence[Word], stated: str, spoken: frozense
         if word.kind != "word" or any(r.first <= n <= r.last for r in ranks):
             continue
         if word.text in vocab.promises or word.text in vocab.superlatives or _is_superlative(word.text):
-            if word.text in spoken and _same_company(folded, stated, found, n):
+            if word.text in spoken and _same_company(spoken, stated, found, n):
                 continue
             ranks.append(Rank(n, n))
     for term in vocab.han("superlatives"):
@@ -76,8 +79,10 @@ def _is_superlative(text: str) -> bool:
     return text not in base_forms(text)[1:] and any(base in known for base in bases) and text not in known
 
 
-def _same_company(folded: str, stated: str, found: Sequence[Word], n: int) -> bool:
+def _same_company(spoken: frozenset[str], stated: str, found: Sequence[Word], n: int) -> bool:
     """Whether the ad uses the superlative of the same word: "our lightest tent" bears out "lightest tent", no "lightest bag"."""
+    if any(w.text in _ARENAS and w.text not in spoken for w in found[max(0, n - 3):n]):
+        return False
     after = next((w for w in found[n + 1:] if w.kind == "word"), None)
     before = found[n - 1] if n else None
     if after is not None and re.search(rf"\b{re.escape(found[n].text)}[ -]+{re.escape(after.text)}\b", stated):

@@ -21,12 +21,13 @@ _AGE_FRAMES = re.compile(
     r"|\b(?:over|past|turning|turned|nearing|approaching|aged?|at) (?:\d\d|forty|fifty|sixty|seventy|thirty|eighty)\b(?: ?\?|,| and (?!a )|'s|s\b)"
     r"|\b(?:for|calling|all) (?:the )?(?:over|under)[- ]?(?:the[- ])?\d\d'?s\b|\b\d\d ?\+ ?\?|\byour age\b|\bat your age\b"
     r"|\b(?:turning|just turned) (?:\d\d|forty|fifty|sixty|seventy|thirty|eighty)\b|\byou(?:'re| are) (?:over |under )?\d\d\b"
-    r"|\b\d\d[- ]year[- ]olds?\b.{0,20}(?:like you|\?)|\bborn in (?:19|20)\d\d\b|\bas you (?:get|grow) older\b|\bageing\?|\baging\?")
+    r"|\b\d\d[- ]year[- ]olds?\b.{0,20}(?:like you|\?)|\bborn in (?:19|20)\d\d\b|\bas you (?:get|grow) older\b|\bageing\?|\baging\?|\btoo (?:old|young)\b")
 _STATES = re.compile(
     r"\b(?:bad|poor|low|no) credit\b|\blow[- ]income\b|\bcredit score\b|\bpaycheck to paycheck\b|\bcan(?:'t|not) afford\b|\bon benefits\b"
     r"|\bout of work\b|\bbetween jobs\b|\blost your job\b|\bmoney (?:worries|troubles|problems)\b|\bbehind on (?:your )?(?:bills|rent)"
     r"|\bshort on cash\b|\bstrapped for cash\b|\btight on money\b|\bmoney'?s? tight\b|\bstruggling (?:to pay|financially)\b|\bbills piling\b"
     r"|\bsingle (?:mum|mom|mother|dad|father|parent)s?\b|\bnewly (?:single|divorced|widowed)\b|\bgoing through a divorce\b"
+    r"|\bsingle again\b|\bjust (?:divorced|widowed|dumped)\b|\btoo (?:fat|thin|heavy|short|poor|broke|sick|ill|frail)\b|\bplus[- ]size\b.{0,12}\?"
     r"|\bhigh blood pressure\b|\bhair loss\b|\bhearing loss\b|\bmemory loss\b|\berectile dysfunction\b|\bmental health\b|\bpanic attacks?\b"
     r"|\b(?:back|joint|knee|neck|chronic|hip|shoulder|period|nerve) pain\b|\b(?:bad|poor|failing|weak|aching|sore|stiff|swollen) (?:eyesight|vision|hearing|back|knees?|joints?|hips?|feet|heart|teeth|skin|memory|bladder)\b"
     r"|\btrouble sleeping\b|\bcan't sleep\b|\bsleepless nights?\b"
@@ -88,7 +89,7 @@ def read_attributions(folded: str, found: Sequence[Word], segments: tuple[Segmen
         if word.kind != "word":
             continue
         text = word.text.removesuffix("'s")
-        about = terms.get(text) or terms.get(_compound(found, n)) or (
+        about = terms.get(text) or terms.get(text.removesuffix("s")) or terms.get(_compound(found, n)) or (
             "ethnicity" if text in peoples or text.removesuffix("s") in peoples else "")
         if about and not any(a.first <= n <= a.last for a in seen) and _applies(folded, found, segments, n, text, about, stated):
             seen.append(Attribution(n, n, about))
@@ -107,7 +108,8 @@ def _applies(folded: str, found: Sequence[Word], segments: tuple[Segment, ...], 
         plural = text.endswith("s") and text.removesuffix("s") in vocabulary().meanings.peoples
         return addressed or (person and (text not in stated)) or (plural and (segment.question or before in ("for ", "dear ", "hey ")))
     if text in vocabulary().ambiguous:
-        return addressed or person or (segment.question and bool(_FRAMES.search(whole))) or (
+        first = segment.question and (n == segment.first or found[n - 1].text in ("newly", "recently", "just", "feeling", "still"))
+        return first or addressed or person or (segment.question and bool(_FRAMES.search(whole))) or (
             about == "age" and before.strip() in ("for", "calling all", "made for", "perfect for"))
     if about in ("religion", "ethnicity", "orientation", "age", "other"):
         return text not in stated or addressed or person or segment.question

@@ -152,7 +152,7 @@ class Vocabulary:
     @cached_property
     def plain(self) -> WordList:
         """Words that claim nothing."""
-        return WordList.of(" ".join(self._lists["plain"].values()))
+        return WordList.of(" ".join(text for name, text in self._lists["plain"].items() if name != "function"))
 
     @cached_property
     def praise(self) -> WordList:
