@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from creator.core.records import Finding, FindingKind
 from creator.facts import reader
-from creator.facts.claims import match
+from creator.facts.claims import amount_tokens, match, said_stems
 from creator.facts.conditions import Title, content_stems, dropped_conditions, unbounded, unoffered
 from creator.facts.dates import Date, read_dates, weekdays
 from creator.facts.entities import opposites, strangers, swapped_names
 from creator.facts.evidence import AdFacts, date_words
 from creator.facts.han import unknown_runs
-from creator.facts.negation import IDIOMS, denied_words, opposite_prefix, read_denials
+from creator.facts.negation import IDIOMS, denied_words, read_denials, without_prefix
 from creator.facts.numbers import read_figures
 from creator.facts.passages import Passage
 from creator.facts.policy import injection_faults, quality_faults
@@ -142,7 +142,9 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
             if found[quantity.figure].text in facts.numbered[before.stem]:
                 continue
         first, last = _chunk(reading, quantity)
-        verdict = match(quantity, _said(found), _said(found[first:last]), frozenset(w.text for w in found), facts.facts)
+        others = amount_tokens(q for q in reading.quantities if q is not quantity)
+        verdict = match(quantity, said_stems(found) | others, said_stems(found[first:last]) | others,
+                        frozenset(w.text for w in found), frozenset(q.low for q in reading.quantities), facts.facts)
         if verdict.supported:
             continue
         fact = verdict.fact
@@ -155,10 +157,6 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
             stated = {f.value for p in facts.passages for f in read_figures(p.words) if f.ordinal}
             if figure.value not in stated:
                 yield reading.finding(FindingKind.NUMBER, figure.first, figure.last, 0.8)
-
-
-def _said(found: tuple[Word, ...]) -> frozenset[str]:
-    return content_stems(found) | {w.stem for w in found if w.text in ("on", "off", "with", "without")}
 
 
 def _chunk(reading: Reading, quantity: Quantity) -> tuple[int, int]:
@@ -186,7 +184,7 @@ def _denials(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
         elif where is None and f"{word.text.removesuffix('s')}less" in facts.known.spoken:
             yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n
             continue
-        if where is None and not any(_where(facts, stem, denied=False) for stem in _prefixed(word.text)):
+        if where is None and turned_place(facts, word.text) is None:
             against = _where(facts, word.stem, denied=False)
             evidence, field = _quote(against)
             score = 0.9 if against is not None or denial.absent else 0.7
@@ -198,7 +196,7 @@ def _denials(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
         if against is not None and _where(facts, word.stem, denied=False) is None:
             yield reading.finding(FindingKind.NEGATION, n, n, 0.9, *_quote(against)), n, n
         elif word.stem not in facts.known.stems:
-            turned = next((w for stem in _prefixed(word.text) if (w := _where(facts, stem, denied=False)) is not None), None)
+            turned = turned_place(facts, word.text)
             if turned is not None:
                 yield reading.finding(FindingKind.NEGATION, n, n, 0.9, *_quote(turned)), n, n
 
@@ -214,9 +212,13 @@ def _wider(facts: AdFacts, found: tuple[Word, ...], n: int) -> bool:
     return bool(narrow) and all(narrow)
 
 
-def _prefixed(text: str) -> Iterator[str]:
-    for other in opposite_prefix(text):
-        yield stem_of(other)
+def turned_place(facts: AdFacts, text: str) -> tuple[Passage, int] | None:
+    """Where the ad has the word with a denying prefix added or taken away ("unfiltered" for "filtered")."""
+    bare = without_prefix(text)
+    if bare and stem_of(bare) in facts.known.stems:
+        return _where(facts, stem_of(bare), denied=False)
+    turned = facts.turned.get(stem_of(text))
+    return _where(facts, turned, denied=False) if turned is not None else None
 
 
 def _where(facts: AdFacts, stem: str, *, denied: bool) -> tuple[Passage, int] | None:

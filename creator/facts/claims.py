@@ -56,7 +56,9 @@ def read_facts(passage: Passage, taken: frozenset[int]) -> list[Fact]:
         first, last = passage.sentence_at(quantity.first)
         left = _clause_start(found, first, quantity.first, quantities[n - 1].last + 1 if n else first)
         right = _clause_end(found, quantity.last, last, quantities[n + 1].first if n + 1 < len(quantities) else last)
-        facts.append(Fact(quantity, passage, _stems(found[left:right]), _stems(found[first:last])))
+        beside = amount_tokens(q for q in (*quantities[max(0, n - 1):n], *quantities[n + 1:n + 2]) if first <= q.first < last and not any(
+            w.text in (",", ":") for w in found[min(q.last, quantity.last):max(q.first, quantity.first)]))
+        facts.append(Fact(quantity, passage, said_stems(found[left:right]) | beside, said_stems(found[first:last])))
     facts.extend(_products(passage, facts))
     facts.extend(_lists(passage))
     return facts
@@ -78,9 +80,17 @@ def _clause_end(found: Sequence[Word], at: int, last: int, before_other: int) ->
     return end
 
 
-def _stems(found: Iterable[Word]) -> frozenset[str]:
-    function = vocabulary().function - {"on", "off", "up", "with", "without"}
-    return frozenset(w.stem for w in found if w.kind in ("word", "code", "han") and w.text not in function)
+def said_stems(found: Iterable[Word]) -> frozenset[str]:
+    """Stems of the words that tell one amount's subject from another's: content words and "on", "off", "with", "without"."""
+    function, units = vocabulary().function, unit_forms()
+    return frozenset(w.stem for w in found if w.kind in ("word", "code", "han") and (
+        w.text in _SWITCHES or (w.text not in function and w.text not in units)))
+
+
+def amount_tokens(quantities: Iterable[Quantity]) -> frozenset[str]:
+    """Measured amounts in base units, so that "2 TB" and "2,000 GB" name the same plan."""
+    return frozenset(f"{q.units[0].base(q.low)} {q.units[0].dimension}" for q in quantities
+                     if q.units[0] is not COUNT and q.low == q.high)
 
 
 def _products(passage: Passage, facts: Sequence[Fact]) -> list[Fact]:
@@ -109,10 +119,10 @@ def _lists(passage: Passage) -> list[Fact]:
         while at < last:
             end, items = _list_at(found, at, last, bare=names)
             if items >= 2:
-                near = _stems(found[at:min(last, end + 3)]) | (_stems(found[first:start]) if names else frozenset())
-                before = _stems(found[max(first, at - 3):at])
+                near = said_stems(found[at:min(last, end + 3)]) | (said_stems(found[first:start]) if names else frozenset())
+                before = said_stems(found[max(first, at - 3):at])
                 quantity = Quantity(Fraction(items), Fraction(items), (COUNT,), IS, "", near | before, at, min(end, last) - 1, at)
-                made.append(Fact(quantity, passage, near | before, _stems(found[first:last]), "listed"))
+                made.append(Fact(quantity, passage, near | before, said_stems(found[first:last]), "listed"))
                 at = end
             else:
                 at += 1
@@ -159,7 +169,12 @@ class Match:
 
 
 def match(
-    claim: Quantity, said: frozenset[str], chunk: frozenset[str], cues: frozenset[str], facts: Sequence[Fact]
+    claim: Quantity,
+    said: frozenset[str],
+    chunk: frozenset[str],
+    cues: frozenset[str],
+    amounts: frozenset[Fraction],
+    facts: Sequence[Fact],
 ) -> Match:
     """Compare a title's quantity with the ad's.
 
@@ -168,6 +183,7 @@ def match(
         said: stems of the whole title.
         chunk: stems of the title's part the quantity stands in, between commas.
         cues: the title's words as written ("less", "total").
+        amounts: every figure of the title.
         facts: the ad's quantities.
     """
     rivals = [f for f in facts if _same_dimension(claim, f.quantity)]
@@ -178,7 +194,7 @@ def match(
         best = max(fitting, key=lambda f: (len(said & f.near), not f.derived))
         rival = None if claim.relation in (OVER, UNDER) else _better(claim, fitting, chunk, said, [f for f in rivals if f not in equal and not f.derived])
         return Match(rival, False) if rival is not None else Match(best, True)
-    if _follows(claim, cues, facts):
+    if _follows(claim, cues, amounts, facts):
         return Match(None, True)
     if own and claim.units[0] is not COUNT and not _contradicted(claim, rivals, equal):
         return Match(own[0], True)
@@ -270,7 +286,7 @@ def _better(claim: Quantity, fitting: Sequence[Fact], chunk: frozenset[str], sai
     return None
 
 
-def _follows(claim: Quantity, cues: frozenset[str], facts: Sequence[Fact]) -> bool:
+def _follows(claim: Quantity, cues: frozenset[str], said: frozenset[Fraction], facts: Sequence[Fact]) -> bool:
     """Whether the amount is a difference, a discounted price or a total of what the ad states."""
     stated = [f.quantity for f in facts if f.quantity.low == f.quantity.high]
     amounts = [(q.units[0].base(q.low), q) for q in stated if q.units[0].dimension in {u.dimension for u in claim.units}]
@@ -280,7 +296,7 @@ def _follows(claim: Quantity, cues: frozenset[str], facts: Sequence[Fact]) -> bo
         return any("pair" in q.counted and q.low * 2 == claim.low and (claim.counted & q.counted or not claim.counted)
                    for q in stated if q.units[0] is COUNT)
     value = claim.units[0].base(claim.low)
-    if claim.rate and is_money(claim.units[0]) and _unit_price(claim, value, facts):
+    if claim.rate and is_money(claim.units[0]) and _unit_price(claim, value, said, facts):
         return True
     if cues & _LESS and any(a - b == value for a, _ in amounts for b, _ in amounts):
         return True
@@ -292,7 +308,7 @@ def _follows(claim: Quantity, cues: frozenset[str], facts: Sequence[Fact]) -> bo
     return bool(cues & {"total", "altogether", "combined", "in-all"}) and any(a * n == value for a, _ in amounts for n in counts)
 
 
-def _unit_price(claim: Quantity, value: Fraction, facts: Sequence[Fact]) -> bool:
+def _unit_price(claim: Quantity, value: Fraction, said: frozenset[Fraction], facts: Sequence[Fact]) -> bool:
     """Whether a price per piece or per unit is a stated price divided by a stated number or size, to the cent."""
     unit = unit_forms().get(claim.rate)
     prices = [f.quantity.low for f in facts if is_money(f.quantity.units[0]) and f.quantity.low == f.quantity.high]
@@ -302,10 +318,19 @@ def _unit_price(claim: Quantity, value: Fraction, facts: Sequence[Fact]) -> bool
             continue
         if unit is not None and unit.dimension == size.units[0].dimension:
             amount = size.units[0].base(size.low) / unit.factor
-        elif size.units[0] is COUNT and (claim.rate in size.counted or claim.rate == "each"):
+        elif size.units[0] is COUNT and (claim.rate in size.counted or claim.rate == "each" or _is_pack(fact)):
             amount = size.low
+            if len(set(prices)) > 1 and amount not in said:
+                continue  # a price for several, not for one alone: the title must say for how many
         else:
             continue
         if any(abs(price / amount - value) <= Fraction(1, 200) for price in prices):
             return True
     return False
+
+
+def _is_pack(fact: Fact) -> bool:
+    """Whether the count is of pieces in a pack: "a case of six", "6 x 1 L"."""
+    at = fact.quantity.figure
+    beside = fact.passage.words[max(0, at - 2):at] + fact.passage.words[fact.quantity.last + 1:fact.quantity.last + 2]
+    return any(w.stem in _PACKS or w.text == "x" for w in beside)

@@ -34,6 +34,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = tuple((kind
     ("place", r"\b(?:in|within|to|across|throughout|for) (?:the )?(?:mainland )?(uk|us|usa|eu|[a-z]+ireland|ireland|britain|england|scotland|wales|france|germany|spain|italy|portugal|netherlands|belgium|austria|switzerland|denmark|sweden|norway|finland|poland|canada|australia|japan|china|india|brazil|mexico|europe|london|paris|berlin|dublin|new zealand|united kingdom|united states)\b|\b(uk|us|eu|uk mainland)[- ](?:only|based|residents|delivery|shipping|returns)\b", "uk us eu"),
     ("with", r"\bwith (?:a |an |any |the |our |your |every |each )?((?:\w+ )?(?:subscriptions?|memberships?|billing|trade-in|pre-orders?|autopay|direct debit|contract|deposit|plan|pass|purchase|order|booking|stay|ticket|account|app|card|newsletter|sign-?up|registration|referral|prescription|warranty|autoship|kettle|machine|finance)s?)\b", ""),
     ("after", r"^(?:completing|finishing|passing|attending|booking|ordering|subscribing|paying|joining|registering|returning|buying|spending|signing|referring|renewing|upgrading|collecting)\b[^.;,]*?(?= earns?| gets?| gives?| saves?| unlocks?| adds?| means| brings| entitles| qualif)|^(?:once|after|if|when|provided|as long as|unless) [^.;,]*", ""),
+    ("after", r"^(?:or )?(?:subscribe|join|sign up|register|pay|trade in|switch|refer|renew|upgrade|download|book|bring|order|spend|return|recycle|buy|add|take out)\b[^.;]*?(?= (?:and|to) (?:we'll |you'll )?(?:save|get|receive|earn|take|claim|enjoy|unlock))", ""),
     ("weekday", r"\b(?:on|every|each) (?:mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|weekdays?|weekends?)\b|\boff-?peak\b|\bbefore (?:\d+|noon|midday)(?: ?[ap]m)?\b(?! (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))", "weekday weekend"),
     ("subject", r"^((?:annual|yearly|monthly|online|advance|early|group|bulk|paperless|student|app|direct|click and collect) ?\w*) (?:saves?|earns?|gets?|gives?|takes?|cuts?|adds?|unlocks?)\b", ""),
     ("bar", r"\b(?:excluding|excludes|except|does not (?:apply|cover|include)|not (?:valid|available|included) (?:on|in|with|for)|is excluded|are excluded|cannot be combined)\b[^.;,]*", "excluding except excl excludes"),
@@ -134,7 +135,7 @@ def _conditions(found: tuple[Word, ...], text: str, offset: int) -> list[Conditi
             if not inside:
                 continue
             words = found[inside[0]:inside[-1] + 1]
-            quantities = tuple(q for q in read_quantities(words)) if kind in ("threshold", "age", "after") else ()
+            quantities = tuple(read_quantities(words, _dated(words))) if kind in ("threshold", "age", "after") else ()
             conditions.append(Condition(kind, match.group(), content_stems(words) - _GENERIC, keep, quantities,
                                         offset + inside[0], offset + inside[-1]))
     dates = read_dates(found)
@@ -143,6 +144,10 @@ def _conditions(found: tuple[Word, ...], text: str, offset: int) -> list[Conditi
         conditions.append(Condition("date", text[found[first].start - start:found[last].end - start],
                                     content_stems(found[first:last + 1]), frozenset(), (), offset + first, offset + last))
     return conditions
+
+
+def _dated(found: Sequence[Word]) -> frozenset[int]:
+    return frozenset(n for date in read_dates(found) for n in range(date.first, date.last + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,7 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: frozense
         name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
         topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
         for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
-            broken = [c for c in clause.conditions if _limits(c, match.group()) and not _kept(c, title, universal=True)]
+            broken = [c for c in clause.conditions if _limits(c, match.group(), title.text[match.end():match.end() + 10]) and not _kept(c, title, universal=True)]
             if shared >= 2 and broken:
                 return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
     offer = _OFFER.search(title.text)
@@ -205,8 +210,10 @@ _DAYS = re.compile(r"any ?time|(?:every|any|each) day|daily|seven days")
 _FREE = re.compile(r"(?<!-)(?<!- )\bfree\b(?! (?:from|of)\b)(?!-)")
 
 
-def _limits(condition: Condition, universal: str) -> bool:
+def _limits(condition: Condition, universal: str, after: str) -> bool:
     """Whether a condition speaks against a universal: days and delays against "every day", everything else against the rest."""
+    if condition.kind == "weekday" and after.startswith((" order", " purchase", " deliver")):
+        return True
     return (condition.kind in ("weekday", "within")) == bool(_DAYS.fullmatch(universal)) or condition.kind == "date"
 
 
@@ -232,7 +239,9 @@ def unoffered(title: Title, clauses: Sequence[Clause], nouns: frozenset[str]) ->
 def unbounded(title: Title, stated: str) -> tuple[int, int] | None:
     """A claim without bounds ("worldwide", "sitewide") that the ad does not make: its first and last word."""
     match = _STRONG.search(title.text)
-    return _words_in(title.words, match.start(), match.end()) if match and match.group() not in stated else None
+    if match is None or match.group() in stated or (match.group() == "for life" and "lifetime" in stated):
+        return None
+    return _words_in(title.words, match.start(), match.end())
 
 
 def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
@@ -241,8 +250,9 @@ def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
     amounts = any(q.low == t.low and q.units[0].dimension == t.units[0].dimension and q.units[0].dimension != "count"
                   for q in clause.quantities for t in title.quantities)
     free = clause.free and bool(re.search(r"\bfree\b", title.text))
+    opening = 2 * ("clos" in clause.stems and "open" in title.stems)
     eligible = any(c.kind in _WHO for c in clause.conditions)
-    return len(words - name) + 2 * amounts + free + (eligible and bool(words - name)) + (free and bool(words & name))
+    return len(words - name) + 2 * amounts + free + (eligible and bool(words - name)) + (free and bool(words & name)) + opening
 
 
 def _states(clause: Clause, title: Title) -> bool:
@@ -288,7 +298,7 @@ def _harmless(title: Title, match: re.Match[str], stated: frozenset[str]) -> boo
         if after is None or after.text in _TIMES or after.text.removesuffix("s") in _TIMES or after.kind == "number":
             return True
         return any(q.first <= at + 1 <= q.last for q in title.quantities)
-    return match.group() in ("guaranteed",) or match.group() in stated
+    return match.group() in ("guaranteed",) or match.group() in stated or (match.group() == "for life" and "lifetime" in stated)
 
 
 def _words_in(found: Sequence[Word], start: int, end: int) -> tuple[int, int]:

@@ -128,7 +128,8 @@ def _judge(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, ..
         if _before(found, n) in ("from", "of") or (_in_list(found, n, known) and not frame):
             return Stranger(n, FindingKind.ENTITY, 0.3 if frame else 0.85)
         head = _is_head(found, segments, n, known) or not _after_preposition(found, segments, n)
-        return Stranger(n, FindingKind.WRONG_PRODUCT if head else FindingKind.UNSUPPORTED, 0.3 if frame else 0.85)
+        mild = frame and not (product and segment_at(segments, n).aside)
+        return Stranger(n, FindingKind.WRONG_PRODUCT if head else FindingKind.UNSUPPORTED, 0.3 if mild else 0.85)
     if kind == "animal" and not _after_preposition(found, segments, n):
         return Stranger(n, FindingKind.WRONG_PRODUCT, 0.85)
     if found[n].kind == "code" or not meanings.knows(text):
@@ -138,7 +139,8 @@ def _judge(vocab: Vocabulary, found: Sequence[Word], segments: tuple[Segment, ..
         framed = frame and kind != "animal" and not _after(found, segments, n, "with")
         head = kind == "food" and _is_head(found, segments, n, known)
         return Stranger(n, FindingKind.WRONG_PRODUCT if head else FindingKind.ENTITY, 0.3 if framed else 0.85)
-    return Stranger(n, FindingKind.UNSUPPORTED, 0.3 if frame else 0.75)
+    manner = text.endswith("ly") and meanings.knows(text)
+    return Stranger(n, FindingKind.UNSUPPORTED, 0.3 if frame or manner else 0.75)
 
 
 def _in_list(found: Sequence[Word], n: int, known: Known) -> bool:

@@ -10,9 +10,9 @@ from creator.facts.claims import Fact, read_facts
 from creator.facts.conditions import Clause, read_clauses
 from creator.facts.dates import Date, read_dates
 from creator.facts.entities import Known, Name, read_names
-from creator.facts.negation import Denial, denied_words, read_denials
+from creator.facts.negation import Denial, denied_words, read_denials, without_prefix
 from creator.facts.passages import Passage, passages_of
-from creator.facts.text import Word
+from creator.facts.text import Word, stem_of
 from creator.facts.vocabulary import vocabulary
 
 
@@ -34,6 +34,7 @@ class AdFacts:
         names: its proper names with their roles.
         stated: every field folded, joined by line breaks.
         spoken: its words as written (folded).
+        turned: for each of its words with a denying prefix, the stem without the prefix and the word's own stem.
     """
 
     ad: Ad
@@ -49,6 +50,7 @@ class AdFacts:
     names: tuple[Name, ...]
     stated: str
     spoken: frozenset[str]
+    turned: dict[str, str]
 
     @classmethod
     def of(cls, ad: Ad) -> AdFacts:
@@ -77,7 +79,8 @@ class AdFacts:
             {stem: frozenset(figures) for stem, figures in numbered.items()},
             Known(frozenset(places), spoken, meanings, product, modifiers), tuple(c for p in passages for c in read_clauses(p)),
             tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages), read_names(passages),
-            "\n".join(p.folded.text for p in passages), spoken)
+            "\n".join(p.folded.text for p in passages), spoken,
+            {stem_of(bare): stem_of(word) for word in sorted(spoken) if (bare := without_prefix(word))})
 
 
 def date_words(dates: list[Date]) -> frozenset[int]:

@@ -168,7 +168,10 @@ def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, 
     return denied
 
 
-def opposite_prefix(word: str) -> tuple[str, ...]:
-    """What a word would be with a denying prefix added or taken away ("unfiltered", "filtered")."""
-    bare = [word.removeprefix(p).removeprefix("-") for p in ("un", "non", "de", "in", "dis") if word.startswith(p) and len(word) > len(p) + 3]
-    return (*bare, f"un{word}", f"non{word}", f"in{word}", f"dis{word}", f"de{word}")
+def without_prefix(word: str) -> str:
+    """What a word denies by its prefix ("unfiltered" -> "filtered"), or "": what is left must be a word of its own."""
+    for prefix in ("un", "non", "dis", "in", "de"):
+        bare = word.removeprefix(prefix)
+        if bare != word and len(bare) >= 4 and vocabulary().meanings.knows(bare):
+            return bare
+    return ""

@@ -90,7 +90,32 @@ def read_quantities(found: Sequence[Word], taken: frozenset[int] = frozenset()) 
             quantity = _single(found, figure)
         if quantity is not None:
             quantities.append(_finish(found, quantity))
-    return quantities
+    return _joined(found, quantities)
+
+
+def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]:
+    """"an hour and 20 minutes", "5 ft 3 in", "1 h 30": amounts in falling units that are one amount."""
+    forms, joined = unit_forms(), list[Quantity]()
+    for small in quantities:
+        large = joined[-1] if joined else None
+        unit = small.units[0]
+        between = [w.text for w in found[large.last + 1:small.first]] if large is not None else None
+        if large is not None and between in ([], ["and"]) and _falls(large.units[0], unit, small.low) and large.low == large.high:
+            total = large.low * large.units[0].factor / unit.factor + small.low
+            joined[-1] = replace(small, low=total, high=total, first=large.first, figure=large.figure, relation=large.relation)
+            continue
+        before = forms.get(_text(found, small.first - 2))
+        if (before is not None and _text(found, small.first - 1) == "and" and _text(found, small.first - 3) in ("a", "an", "one")
+                and _falls(before, unit, small.low)):
+            total = before.factor / unit.factor + small.low
+            small = replace(small, low=total, high=total, first=small.first - 3)
+        joined.append(small)
+    return joined
+
+
+def _falls(large: Unit, small: Unit, figure: Fraction) -> bool:
+    return (large.dimension == small.dimension and large.dimension not in ("percent", "count")
+            and large.factor > small.factor and figure * small.factor < large.factor)
 
 
 def _single(found: Sequence[Word], figure: Figure) -> Quantity | None:

@@ -21,12 +21,14 @@ class Segment:
         last: one past its last word.
         question: it ends with a question mark.
         frame: it addresses or sets a scene and asserts nothing of the thing.
+        aside: a frame only because it has none of the ad's words.
     """
 
     first: int
     last: int
     question: bool
     frame: bool
+    aside: bool
 
 
 def read_segments(found: tuple[Word, ...], known: Callable[[Word], bool]) -> tuple[Segment, ...]:
@@ -52,7 +54,7 @@ def read_segments(found: tuple[Word, ...], known: Callable[[Word], bool]) -> tup
         question = mark == "?"
         call = mark == ":" and found[a].text in _CALLS
         aside = not said[n] and any(said[:n] + said[n + 1:])
-        segments.append(Segment(a, b, question, question or call or aside))
+        segments.append(Segment(a, b, question, question or call or aside, aside and not question and not call))
     return tuple(segments)
 
 

@@ -188,6 +188,9 @@ def stem_of(word: str) -> str:
     irregular = _irregular().get(word)
     if irregular is not None:
         return _close(irregular)
+    if len(word) > 6 and word.endswith(("ly", "ness")) and not word.endswith(("ily", "iness")):
+        word = word[:-2] if word.endswith("ly") else word[:-4]
+        word = _irregular().get(word, word)
     for ending, left in _ENDINGS:
         stem = word[: -len(ending)]
         if word.endswith(ending) and len(stem) >= 3 and not _VOWELS.isdisjoint(stem):
