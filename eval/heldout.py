@@ -1,4 +1,4 @@
-"""The impressions a match score is judged on: those of ads that were not running while the model could train.
+"""The impressions a match score is judged on: those that training may not read.
 
 Everything about a user is read strictly before the moment of the impression, and before the ad started to run.
 """
@@ -41,14 +41,15 @@ class HeldOut:
 
 
 def held_out_impressions(data: Data) -> HeldOut:
-    """DATA's impressions of ads that are not trainable.
+    """DATA's impressions at or after `train_until`, and those of ads that are not trainable.
 
-    The window of an impression ends before its timestamp or the ad's `starts_at`, whichever is earlier.
+    These are the ones that training leaves out (creator.training.impressions). The window of an impression ends before its timestamp or the ad's `starts_at`, whichever is earlier.
     """
     ads, seen = data.ads_frame, data.impressions
     row = pd.Index(ads["ad_id"]).get_indexer(pd.Index(seen["ad_id"]))
     trainable = ads["trainable"].fillna(True).to_numpy(dtype=bool)
-    wanted = (row >= 0) & ~trainable[row]
+    late = seen["timestamp"].to_numpy(dtype=np.float64) >= data.train_until
+    wanted = (row >= 0) & (late | ~trainable[row])
     seen, row = seen[wanted], row[wanted]
     user = pd.Index(data.histories.user_ids).get_indexer(pd.Index(seen["user_id"]))
     known = user >= 0

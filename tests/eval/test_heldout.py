@@ -39,18 +39,23 @@ def shop(impressions: list[tuple[str, str, float, bool]]) -> Data:
     )
     seen = pd.DataFrame(impressions, columns=["user_id", "ad_id", "timestamp", "clicked"])
     made = SimpleNamespace(
-        ads={ad.ad_id: ad for ad in ads}, ads_frame=frame, impressions=seen, histories=Histories.of(EVENTS, ITEMS)
+        ads={ad.ad_id: ad for ad in ads},
+        ads_frame=frame,
+        impressions=seen,
+        histories=Histories.of(EVENTS, ITEMS),
+        train_until=20.0,
     )
     return cast(Data, made)
 
 
-def test_only_ads_that_were_not_trainable_count_and_users_without_events_are_counted_apart() -> None:
+def test_only_what_training_leaves_out_counts_and_users_without_events_are_counted_apart() -> None:
     data = shop(
         [("ann", "old", 9, True), ("ann", "climb", 9, True), ("nobody", "climb", 9, False), ("ann", "?", 9, True)]
+        + [("ann", "old", 20, True)]
     )
     held = held_out_impressions(data)
-    assert held.ads.tolist() == [1]
-    assert held.campaigns.tolist() == ["two"]
+    assert held.ads.tolist() == [1, 0]
+    assert held.campaigns.tolist() == ["two", "one"]
     assert held.without_history == 1
 
 
