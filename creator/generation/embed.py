@@ -41,7 +41,9 @@ def embed(options: EmbedOptions) -> Mapping[str, object]:
         _write(draft.path, "users", [str(histories.user_ids[b]) for b in known], users)
         drop_blocks(draft.path)
         draft.rows.update(items=len(items), ads=len(ads), users=len(known))
-        draft.facts.update(width=int(users.shape[1]), without_history=len(windows) - len(known))
+        draft.facts.update(
+            width=int(users.shape[1]), history=length, as_of=data.live_at, without_history=len(windows) - len(known)
+        )
         rows = dict(draft.rows)
     print(
         f"embedded {rows['items']:,} items, {rows['ads']:,} live ads and {rows['users']:,} users "

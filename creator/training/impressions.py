@@ -76,11 +76,12 @@ class ClickedImpressions:
 
     def draw(
         self, random: np.random.Generator, groups: int
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Draw groups, half of them with a click.
 
         Returns:
-            user rows [g], moments [g], ad rows [g, s] and labels [g, s] (NaN where a group has fewer impressions).
+            groups [g] (rows of `users` and `as_of`), ad rows [g, s] and labels [g, s] (NaN where a group has fewer
+            impressions).
         """
         chosen = np.r_[
             random.choice(self.with_click, groups // 2), random.integers(0, len(self.users), groups - groups // 2)
@@ -94,4 +95,4 @@ class ClickedImpressions:
             taken = np.r_[hit, missed][: self.shown]
             ads[row, : len(taken)] = self.ads[taken]
             label[row, : len(taken)] = self.clicked[taken]
-        return self.users[chosen], self.as_of[chosen], ads, label
+        return chosen, ads, label

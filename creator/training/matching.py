@@ -80,17 +80,20 @@ class Matching:
 
     def on_clicks(self, groups: int, random: np.random.Generator) -> Tensor:
         """Loss on impressions, drawn by (user, moment)."""
-        users, as_of, ads, label = self._clicked.draw(random, groups)
+        chosen, ads, label = self._clicked.draw(random, groups)
+        users, as_of = self._clicked.users[chosen], self._clicked.as_of[chosen]
         batch = WindowBatch.read(self._data.histories, users, as_of, self._model.config.history)
         embedded = self._model.user_batch(self._items, batch.items, batch.ages_s)
-        head = self._model.match
-        left = head.user_tower(self._model.creative.user_projector(embedded))
-        right = head.item_tower(self._ads)
         rows, columns = np.nonzero(~np.isnan(label))
-        logits = head.on_towers(left[torch.from_numpy(rows)], right[torch.from_numpy(ads[rows, columns])])
-        return bce(
-            logits + self._clicked.prior, torch.from_numpy(label[rows, columns].astype(np.float32)).to(logits.device)
-        )
+        logits = self.pairs(embedded, rows, ads[rows, columns]) + self._clicked.prior
+        return bce(logits, torch.from_numpy(label[rows, columns].astype(np.float32)).to(logits.device))
+
+    def pairs(self, users: Tensor, rows: npt.NDArray[np.int64], ads: npt.NDArray[np.int64]) -> Tensor:
+        """Match logits of single pairs: users [B, d_u], and for each pair its user's row and its ad's row [P]: [P]."""
+        head = self._model.match
+        left = head.user_tower(self._model.creative.user_projector(users))
+        right = head.item_tower(self._ads)
+        return head.on_towers(left[torch.from_numpy(rows)], right[torch.from_numpy(ads)])
 
     def on_examples(self, users: Tensor, own: Sequence[int], negatives: int, random: np.random.Generator) -> Tensor:
         """The reference's loss: each user's own ad against `negatives` others' (rows of `ad_ids`)."""

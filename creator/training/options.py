@@ -73,6 +73,9 @@ class TrainOptions(Architecture):
     reconstruction_weight: float = option(1.0, help="weight of the profile reconstruction loss")
     alignment_weight: float = option(1.0, help="weight of the profile alignment loss")
     matching_weight: float = option(1.0, help="weight of the matching loss")
+    match_steps: int = option(
+        600, help="steps that fit the match head at the end, all else fixed; 0 leaves it as it is"
+    )
     validate_every: int = option(50, help="steps between validations on users set apart")
     seed: int = option(0, help="of weights and draws")
 
@@ -80,6 +83,8 @@ class TrainOptions(Architecture):
     def faults(options: TrainOptions) -> list[str]:
         """Range faults."""
         found = _range_faults(options)
+        if options.match_steps < 0:
+            found.append(f"match_steps: got {options.match_steps}, expected 0 or more")
         if options.steps == 0 and options.init is None:
             found.append("steps: 0 needs --init, a model to put together")
         return found

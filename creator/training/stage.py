@@ -25,6 +25,7 @@ from creator.training.card import write_card
 from creator.training.creative import CreativeSettings, Examples, start_projectors, train_creative
 from creator.training.curves import draw_curves
 from creator.training.loop import LoopSettings, finish
+from creator.training.match_fit import MatchFitSettings, fit_match
 from creator.training.options import PretrainOptions, TrainOptions
 from creator.training.pretrain import PretrainSettings, pretrain
 
@@ -74,27 +75,48 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
             load_model(options.init)
     with write_artefact(options.out, "model", config=_config(options), inputs=inputs) as draft:
         torch.manual_seed(options.seed)
-        model = _new_model(options) if options.init is None else load_model(options.init, adapters=options.steps > 0)
+        model = _start(options)
         items: Float | None = None
-        if options.steps:
-            frame = read_table(examples.path / "examples.parquet", EXAMPLES)
-            frame = frame[frame["split"] == "train"]
-            if frame.empty:
-                raise InputError(f"{options.examples} has no example to train on", cure="synthesize from more data")
+        if options.steps or options.match_steps:
             items = encode_catalogue(model, data.item_texts, draft.path)
-            if options.init is None and options.user is None:
-                start_as_mean(model.user, torch.from_numpy(items))
-            _train(model, data, frame, items, draft, options)
+        if items is not None and options.steps:
+            _train(model, data, _training_rows(examples), items, draft, options)
         elif options.init is not None:
             _carry_history(options.init, draft.path)
+        if items is not None and options.match_steps:
+            fit_match(model, data, items, MatchFitSettings(steps=options.match_steps, seed=options.seed))
         _close(model, data, items, draft, options, examples)
     print(f"model trained for {options.steps:,} steps -> {options.out}")
     return {"steps": options.steps, **draft.facts, "out": str(options.out)}
 
 
+def _start(options: TrainOptions) -> HllmCreator:
+    """The model that training begins with: a new one, or the one to go on from."""
+    if options.init is None:
+        return _new_model(options)
+    if options.light is not None and (options.init / "creative_llm").is_dir():
+        raise InputError(
+            "a light folder cannot be written from a whole model",
+            got=f"--init {options.init}",
+            expected="a light folder, or none",
+            cure="leave --light out",
+        )
+    return load_model(options.init, adapters=options.steps > 0 or options.light is not None)
+
+
+def _training_rows(examples: Artefact) -> pd.DataFrame:
+    frame = read_table(examples.path / "examples.parquet", EXAMPLES)
+    frame = frame[frame["split"] == "train"]
+    if frame.empty:
+        raise InputError(f"{examples.path} has no example to train on", cure="synthesize from more data")
+    return frame
+
+
 def _train(
     model: HllmCreator, data: Data, frame: pd.DataFrame, items: Float, draft: Draft, options: TrainOptions
 ) -> None:
+    if options.init is None and options.user is None:
+        start_as_mean(model.user, torch.from_numpy(items))
     if not (draft.path / ".checkpoint.pt").is_file() and not _has_creative_history(options.init):
         start_projectors(model, Examples(frame, data), data, items)
     settings = CreativeSettings(
