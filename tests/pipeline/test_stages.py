@@ -137,4 +137,5 @@ def test_every_shipped_configuration_is_free_of_faults() -> None:
     assert len(files) >= 3
     for file in files:
         tomllib.loads(file.read_text(encoding="utf-8"))
-        plan(read_settings(file, ()), RUN, commands(), STAGES)
+        missing = ("data.path=tables",) if file.stem == "tiny" else ()  # it wants to be told where the tables are
+        plan(read_settings(file, missing), RUN, commands(), STAGES)
