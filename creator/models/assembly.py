@@ -40,7 +40,7 @@ class HllmCreator(nn.Module):
         super().__init__()
         self.config = config
         self.item, self.user, self.creative = item, user, creative
-        self.match = MatchHead(creative.width, item.width, config.match_width, config.match_head)
+        self.match = MatchHead(creative.width, item.width, config.match_width, config.match_head, config.match_blocks)
         profile_width = item.width if config.profile_encoder == "item" else creative.width
         self.align_projector = nn.Linear(user.width, profile_width, bias=False)
         self.align_scale = LogScale(0.05)
@@ -141,9 +141,19 @@ class HllmCreator(nn.Module):
 
     def embed_profiles(self, profiles: Sequence[str]) -> Tensor:
         """Profiles as the Creative LLM sees them, [B, D]: its last state at a learned vector behind each profile."""
-        ids = [self.prompts.profile(profile)[:-1] for profile in profiles]
-        batch = RowBatch.of([Row(words, [Branch(0, (), ())]) for words in ids]).to(self.device)
+        return self.embed_profile_ids([self.prompts.profile(profile)[:-1] for profile in profiles])
+
+    def embed_profile_ids(self, profiles: Sequence[Sequence[int]]) -> Tensor:
+        """The same from token ids of the Creative LLM, without an end."""
+        batch = RowBatch.of([Row(words, [Branch(0, (), ())]) for words in profiles]).to(self.device)
         return self.creative.last_states(batch, self.profile_token.unsqueeze(0))
+
+    def next_item_scores(self, states: Tensor, items: Tensor) -> Tensor:
+        """How well each item suits as the next one: cosines of projected User LLM states [Q, d_u] to items [I, d]."""
+        return (
+            nn.functional.normalize(self.next_item_projector(states).float(), dim=-1)
+            @ nn.functional.normalize(items.float(), dim=-1).T
+        )
 
     @torch.inference_mode()
     def soft_tokens(self, users: Float) -> Float:

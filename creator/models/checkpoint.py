@@ -10,6 +10,7 @@ A *light* folder lacks item_llm/ and creative_llm/: loading it takes both from t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def build_model(
     prompt_ids = (
         tuple(_tokenizer(user_folder)(config.user_prompt)["input_ids"]) if user_folder and config.user_prompt else ()
     )
+    config = replace(config, user_prompt_ids=prompt_ids)
     user = UserEncoder(user_llm, item.width, prompt_ids, with_age=config.time_features == "age")
     creative_llm: Any = _causal(creative_folder, config.creative_layers, dtype)
     if config.lora_rank:
@@ -94,7 +96,7 @@ def save_model(model: HllmCreator, folder: Path, *, light: bool = False) -> None
         )
     number = torch.float16 if light else torch.float32
     write_text(folder / "model.json", model.config.to_json())
-    save_file({name: t.to(number) for name, t in _heads(model).items()}, folder / "heads.safetensors")
+    save_file({name: t.to(number) for name, t in head_parameters(model).items()}, folder / "heads.safetensors")
     user: Any = model.user.llm
     (user.half() if light else user).save_pretrained(folder / FOLDERS["user"])
     user.float()
@@ -139,12 +141,17 @@ def load_model(
             resolve_backbone(config.creative_backbone),
         )
     item = _item(item_folder, config)
-    user = UserEncoder(_decoder(folder / FOLDERS["user"], 0), item.width, with_age=config.time_features == "age")
+    user = UserEncoder(
+        _decoder(folder / FOLDERS["user"], 0),
+        item.width,
+        config.user_prompt_ids,
+        with_age=config.time_features == "age",
+    )
     creative_llm: Any = _causal(creative_folder, config.creative_layers if light else 0, dtype or "auto")
     if light or (adapters and config.lora_rank):
         creative_llm = with_adapters(creative_llm, config.lora_rank)
     model = HllmCreator(config, item, user, CreativeLLM(creative_llm, _tokenizer(creative_folder), user.width))
-    _fill(model, _heads(model), _tensors(folder / "heads.safetensors"), folder)
+    _fill(model, head_parameters(model), _tensors(folder / "heads.safetensors"), folder)
     if light:
         _fill(model, _adapters(model), _tensors(folder / "adapter.safetensors"), folder)
         if not adapters:
@@ -152,7 +159,8 @@ def load_model(
     return model.eval().to(device)
 
 
-def _heads(model: HllmCreator) -> dict[str, Tensor]:
+def head_parameters(model: HllmCreator) -> dict[str, Tensor]:
+    """Every parameter outside the three LLMs by name: what heads.safetensors holds."""
     inside = ("item.llm.", "user.llm.", "creative.llm.")
     return {name: t.detach() for name, t in model.named_parameters() if not name.startswith(inside)}
 
@@ -200,7 +208,14 @@ def _item(folder: Path, config: ModelConfig) -> ItemEncoder:
     from transformers import AutoModel
 
     llm: Any = _load(AutoModel, folder, dtype=torch.float32)
-    return ItemEncoder(llm, _tokenizer(folder), config.item_pooling, config.item_text_tokens)
+    return ItemEncoder(
+        llm,
+        _tokenizer(folder),
+        config.item_pooling,
+        config.item_text_tokens,
+        prompt=config.item_prompt,
+        start=config.item_start,
+    )
 
 
 def _decoder(folder: Path, layers: int) -> nn.Module:

@@ -17,10 +17,14 @@ class ModelConfig:
         item_pooling: how an item's text becomes one vector: the state at a learned [ITEM] vector (causal Item LLM,
             HLLM section 3.1) or the mean state, scaled to unit variance (BERT-type sentence encoder).
         item_text_tokens: an item's text is cut to this many tokens.
+        item_prompt: words in front of every item's text that is not empty (HLLM's instruction).
+        item_start: whether a decoder's begin-of-sequence token stands in front of them (as HLLM does and HLLM-Creator
+            does not).
         history: items of a user's history that the User LLM reads, the latest ones.
         time_features: what is added to each item embedding: nothing, or a learned embedding of the event's age
             (half-octaves of the time before the user is read).
         user_prompt: text read between the history and the learned [USER] vector.
+        user_prompt_ids: its token ids in the User LLM's vocabulary.
         position: where the soft token stands: "user_first" [instruction | U | ad | cue] (the reference) or
             "ad_first" [instruction | ad | U | cue], whose prefix is shared by all clusters of an ad.
         instruction: first words of the creative prompt.
@@ -33,6 +37,7 @@ class ModelConfig:
             LLM (the profile's embedding is then computed once and kept).
         match_width: width of the two towers of the match head.
         match_head: see `creator.models.heads.MatchHead`.
+        match_blocks: Mixer blocks of the match head.
         match_calibration: (scale, offset) that turn match logits into probabilities of a click.
         item_backbone: what the Item LLM started from, as `creator.engine.backbone` names it.
         creative_backbone: what the Creative LLM started from.
@@ -42,9 +47,12 @@ class ModelConfig:
 
     item_pooling: Literal["item_token", "mean"] = "item_token"
     item_text_tokens: int = 64
+    item_prompt: str = ""
+    item_start: bool = False
     history: int = 50
     time_features: Literal["none", "age"] = "none"
     user_prompt: str = ""
+    user_prompt_ids: tuple[int, ...] = ()
     position: Literal["ad_first", "user_first"] = "ad_first"
     instruction: str = "Write a title for this ad that leads with what its reader cares about.\n"
     cue: str = "\nTitle:"
@@ -55,6 +63,7 @@ class ModelConfig:
     profile_encoder: Literal["creative", "item"] = "creative"
     match_width: int = 64
     match_head: Literal["mixer", "linear", "mixer_dot"] = "mixer"
+    match_blocks: int = 2
     match_calibration: tuple[float, float] = (1.0, 0.0)
     item_backbone: str = ""
     creative_backbone: str = ""
@@ -82,4 +91,5 @@ class ModelConfig:
         if unknown := sorted(set(values) - known):
             raise ModelError(f"{where} has unknown settings", got=unknown, cure="update hllm-creator")
         values["match_calibration"] = tuple(values.get("match_calibration", (1.0, 0.0)))
+        values["user_prompt_ids"] = tuple(values.get("user_prompt_ids", ()))
         return cls(**values)

@@ -39,15 +39,16 @@ class MatchHead(nn.Module):
         kind: "mixer" (two Mixer blocks, LayerNorm, mean over the pair, linear: the reference), "linear" (concatenate,
             ReLU layer) or "mixer_dot" (ours: the mixer plus the scaled inner product of the towers, which a mixer on a
             pair of vectors can only approximate).
+        blocks: how many Mixer blocks.
     """
 
-    def __init__(self, user_width: int, item_width: int, width: int, kind: str) -> None:
+    def __init__(self, user_width: int, item_width: int, width: int, kind: str, blocks: int = 2) -> None:
         super().__init__()
         self.user_tower = nn.Linear(user_width, width, bias=False)
         self.item_tower = nn.Linear(item_width, width, bias=False)
         self.kind = kind
         if kind != "linear":
-            self.blocks = nn.Sequential(MixerBlock(width), MixerBlock(width))
+            self.blocks = nn.Sequential(*(MixerBlock(width) for _ in range(blocks)))
             self.norm = nn.LayerNorm(width)
             self.out = nn.Linear(width, 1)
         else:

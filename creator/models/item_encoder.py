@@ -21,15 +21,28 @@ class ItemEncoder(nn.Module):
         llm: a transformers decoder (item_token pooling) or a BERT-type encoder (mean pooling), without LM head.
         tokenizer: its tokenizer.
         pooling: "item_token" or "mean" (see `ModelConfig.item_pooling`).
-        text_tokens: texts are cut to this many tokens, the head kept.
+        text_tokens: texts are cut to this many tokens, the head kept; prompt and start count.
+        prompt: words in front of every text that is not empty.
+        start: whether a decoder's begin-of-sequence token stands in front of every text.
     """
 
-    def __init__(self, llm: nn.Module, tokenizer: Any, pooling: str, text_tokens: int) -> None:
+    def __init__(
+        self,
+        llm: nn.Module,
+        tokenizer: Any,
+        pooling: str,
+        text_tokens: int,
+        *,
+        prompt: str = "",
+        start: bool = False,
+    ) -> None:
         super().__init__()
         self.llm = llm
         self.tokenizer = tokenizer
         self.pooling = pooling
         self.text_tokens = text_tokens
+        self.prompt = prompt
+        self.start: list[int] = [tokenizer.bos_token_id] if start else []
         self.width = int(llm.config.hidden_size)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
         if pooling == "item_token":
             self.item_token = nn.Parameter(torch.randn(self.width) * 0.02)
@@ -37,14 +50,14 @@ class ItemEncoder(nn.Module):
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, without special tokens of a decoder and with those of an encoder; cut to length."""
         ids: list[list[int]] = self.tokenizer(
-            list(texts),
+            [self.prompt + text if text else text for text in texts],
             truncation=True,
-            max_length=self.text_tokens,
+            max_length=self.text_tokens - len(self.start),
             add_special_tokens=self.pooling == "mean",
             padding=False,
             return_attention_mask=False,
         )["input_ids"]
-        return ids
+        return [self.start + tokens for tokens in ids]
 
     def forward(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
         """Embed N tokenised texts.

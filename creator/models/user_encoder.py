@@ -66,21 +66,34 @@ class UserEncoder(nn.Module):
         """The state at every history position, [B, L, d_u]: what predicts the next item. No prompt, no [USER]."""
         return self._run(items, mask, ages_s, with_user=False)
 
-    def _run(self, items: Tensor, mask: Tensor, ages_s: Tensor | None, *, with_user: bool) -> Tensor:
-        embeds = (self.item_projection(items) + self.item_offset) * mask.unsqueeze(-1)
+    def lay_inputs(
+        self, items: Tensor, mask: Tensor, ages_s: Tensor | None = None, *, with_user: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """What the LLM reads: [history | prompt | USER], or the history alone.
+
+        Returns:
+            embeddings [B, L + P + 1, d_u] and mask [B, L + P + 1], or the first L columns of both. Padding keeps
+            whatever `items` holds there: nothing reads it.
+        """
+        embeds = self.item_projection(items) + self.item_offset
         if self.age is not None:
             if ages_s is None:
                 raise ValueError("this User LLM was made with_age and needs ages_s")
             embeds = embeds + self.age(age_bucket(ages_s))
-        if with_user:
-            batch = embeds.shape[0]
-            tail = self.user_token.expand(batch, 1, -1)
-            if self.prompt_ids:
-                ids = torch.tensor(self.prompt_ids, device=embeds.device)
-                words = self.llm.get_input_embeddings()(ids)  # pyright: ignore[reportCallIssue]
-                tail = torch.cat([words.expand(batch, -1, -1), tail], dim=1)
-            embeds = torch.cat([embeds, tail.to(embeds.dtype)], dim=1)
-            mask = torch.cat([mask, mask.new_ones(batch, tail.shape[1])], dim=1)
+        if not with_user:
+            return embeds, mask
+        batch = embeds.shape[0]
+        tail = self.user_token.expand(batch, 1, -1)
+        if self.prompt_ids:
+            ids = torch.tensor(self.prompt_ids, device=embeds.device)
+            words = self.llm.get_input_embeddings()(ids)  # pyright: ignore[reportCallIssue]
+            tail = torch.cat([words.expand(batch, -1, -1), tail], dim=1)
+        return torch.cat([embeds, tail.to(embeds.dtype)], dim=1), torch.cat(
+            [mask, mask.new_ones(batch, tail.shape[1])], dim=1
+        )
+
+    def _run(self, items: Tensor, mask: Tensor, ages_s: Tensor | None, *, with_user: bool) -> Tensor:
+        embeds, mask = self.lay_inputs(items, mask, ages_s, with_user=with_user)
         positions = torch.arange(embeds.shape[1], device=embeds.device).unsqueeze(0).expand(embeds.shape[0], -1)
         return self.llm(inputs_embeds=embeds, attention_mask=mask.long(), position_ids=positions).last_hidden_state
 
