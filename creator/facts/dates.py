@@ -7,9 +7,27 @@ from dataclasses import dataclass
 
 from creator.facts.text import Word, listed
 
-_MONTHS = {name: n for n, names in enumerate((
-    "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-    "september sep sept", "october oct", "november nov", "december dec"), start=1) for name in names.split()}
+_MONTHS = {
+    name: n
+    for n, names in enumerate(
+        (
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sep sept",
+            "october oct",
+            "november nov",
+            "december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
 _WEEKDAYS = listed("monday tuesday wednesday thursday friday saturday sunday")
 _END = listed("until till by before to through ends ending end closes expires -")
 _START = listed("from since after starts starting begins beginning start opens on")
@@ -37,8 +55,12 @@ class Date:
 
     def agrees(self, other: Date) -> bool:
         """Whether this date says nothing that the other, a fact, does not: unnamed parts match anything."""
-        return (self.month == other.month and self.day in (0, other.day) and self.year in (0, other.year)
-                and (not self.side or not other.side or self.side == other.side))
+        return (
+            self.month == other.month
+            and self.day in (0, other.day)
+            and self.year in (0, other.year)
+            and (not self.side or not other.side or self.side == other.side)
+        )
 
 
 def read_dates(found: Sequence[Word]) -> list[Date]:
@@ -71,7 +93,10 @@ def _around(found: Sequence[Word], at: int, month: int) -> list[Date]:
         earlier, back = _day(found, earlier_at) if joiner in ("-", "to", "and", "until") else (0, 0)
         if earlier and earlier < before:
             start = earlier_at - back
-            return [Date(earlier, month, year, "start", start, earlier_at), Date(before, month, year, "end", first, last)]
+            return [
+                Date(earlier, month, year, "start", start, earlier_at),
+                Date(before, month, year, "end", first, last),
+            ]
         return [Date(before, month, year, _side(found, first), first, last)]
     day = _number(found, at + 1)
     if 1 <= day <= 31 and found[at + 1].kind == "number":
@@ -82,7 +107,17 @@ def _around(found: Sequence[Word], at: int, month: int) -> list[Date]:
     if _is_year(found, year_at):
         return [Date(0, month, _number(found, year_at), _side(found, at), at, year_at)]
     if found[at].text in ("may", "march", "mar", "jan", "dec", "sep") and _text(found, at - 1) not in (
-            "in", "until", "by", "before", "from", "since", "this", "of", "till", "through"):
+        "in",
+        "until",
+        "by",
+        "before",
+        "from",
+        "since",
+        "this",
+        "of",
+        "till",
+        "through",
+    ):
         return []
     return [Date(0, month, 0, _side(found, at), at, at)]
 
@@ -115,7 +150,12 @@ def weekdays(found: Sequence[Word]) -> list[int]:
 
 
 def _is_year(found: Sequence[Word], at: int) -> bool:
-    return 0 <= at < len(found) and found[at].kind == "number" and len(found[at].text) == 4 and 1900 <= _number(found, at) < 2200
+    return (
+        0 <= at < len(found)
+        and found[at].kind == "number"
+        and len(found[at].text) == 4
+        and 1900 <= _number(found, at) < 2200
+    )
 
 
 def _number(found: Sequence[Word], at: int) -> int:

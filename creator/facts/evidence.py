@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from creator.core.records import Ad
-from creator.facts.claims import Fact, read_facts
 from creator.facts.conditions import Clause, read_clauses
 from creator.facts.dates import Date, read_dates
 from creator.facts.entities import Known, Name, read_names
 from creator.facts.negation import Denial, denied_words, read_denials, without_prefix
 from creator.facts.passages import Passage, passages_of
+from creator.facts.stated import Fact, read_facts
 from creator.facts.text import Word, stem_of
 from creator.facts.vocabulary import vocabulary
 
@@ -71,16 +71,31 @@ class AdFacts:
         spoken = frozenset(w.text for p in passages for w in p.words if w.kind != "sign")
         meanings = vocabulary().meanings.implied_by(spoken - vocabulary().function)
         product = frozenset(w.stem for p in passages if p.field == "title" for w in p.words if w.kind == "word")
-        modifiers = {noun: frozenset(one.stem for p in passages for one, two in pairwise(p.words)
-                                     if two.stem == noun and one.kind == "word" and one.text not in vocabulary().function)
-                     for noun in product}
+        modifiers = {
+            noun: frozenset(
+                one.stem
+                for p in passages
+                for one, two in pairwise(p.words)
+                if two.stem == noun and one.kind == "word" and one.text not in vocabulary().function
+            )
+            for noun in product
+        }
         return cls(
-            ad, passages, places, tuple(facts), tuple(dates), meanings,
+            ad,
+            passages,
+            places,
+            tuple(facts),
+            tuple(dates),
+            meanings,
             {stem: frozenset(figures) for stem, figures in numbered.items()},
-            Known(frozenset(places), spoken, meanings, product, modifiers), tuple(c for p in passages for c in read_clauses(p)),
-            tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages), read_names(passages),
-            "\n".join(p.folded.text for p in passages), spoken,
-            {stem_of(bare): stem_of(word) for word in sorted(spoken) if (bare := without_prefix(word))})
+            Known(frozenset(places), spoken, meanings, product, modifiers),
+            tuple(c for p in passages for c in read_clauses(p)),
+            tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages),
+            read_names(passages),
+            "\n".join(p.folded.text for p in passages),
+            spoken,
+            {stem_of(bare): stem_of(word) for word in sorted(spoken) if (bare := without_prefix(word))},
+        )
 
 
 def date_words(dates: list[Date]) -> frozenset[int]:

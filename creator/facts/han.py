@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from creator.facts.vocabulary import vocabulary
 
 _RUN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
-_NUMERALS = re.compile("[零一二三四五六七八九十百千万两半]+[个瓶袋盒支片只款种]?|毫升|升|克|千克|公斤|小时|分钟|天|周|月|年|元|円|折")
+_NUMERALS = re.compile(
+    "[零一二三四五六七八九十百千万两半]+[个瓶袋盒支片只款种]?|毫升|升|克|千克|公斤|小时|分钟|天|周|月|年|元|円|折"
+)
 SHARE_KNOWN = 0.6  # of a run's pairs of characters that the ad must have
 
 
@@ -21,6 +23,8 @@ def unknown_runs(folded: str, stated: str) -> Iterator[tuple[int, int]]:
         rest = _NUMERALS.sub(" ", match.group())
         for term in (*vocabulary().han("puffery"), *vocabulary().han("superlatives")):
             rest = rest.replace(term, " ")
-        pairs = [part[n:n + 2] for part in rest.split() for n in range(len(part) - 1)] or [p for p in rest.split() if p]
+        pairs = [part[n : n + 2] for part in rest.split() for n in range(len(part) - 1)] or [
+            p for p in rest.split() if p
+        ]
         if pairs and sum(pair in stated for pair in pairs) < SHARE_KNOWN * len(pairs):
             yield match.span()

@@ -9,21 +9,31 @@ from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
 
 _ABSENCE = listed("no without zero minus sans nil lacks lacking")
-_DENIAL = listed("not never cannot can't don't doesn't didn't won't isn't aren't wasn't weren't couldn't shouldn't neither nor "
-                    "excludes excluding exclude except avoid unsuitable")
+_DENIAL = listed(
+    "not never cannot can't don't doesn't didn't won't isn't aren't wasn't weren't couldn't shouldn't neither nor "
+    "excludes excluding exclude except avoid unsuitable"
+)
 _HARD_STOPS = frozenset(".;:?!()|")
-_ABSENCE_STOPS = listed("in on at when while with for that which who by but just only plus then to is are if because so than this our "
-                           "the your made from under per until") - {"the", "your", "to"}
+_ABSENCE_STOPS = listed(
+    "in on at when while with for that which who by but just only plus then to is are if because so than this our "
+    "the your made from under per until"
+) - {"the", "your", "to"}
 _DENIAL_STOPS = listed("but because so unless though although while however and")
-_BACKWARD = listed("excluded supported included available covered allowed suitable needed required recommended sold provided "
-                      "refundable eligible compatible contain")
-_EMPTY = listed("need want worry wait miss hesitate forget let use make do be include contain require other more any all some made "
-                   "certain alone lose losing only just yes")
+_BACKWARD = listed(
+    "excluded supported included available covered allowed suitable needed required recommended sold provided "
+    "refundable eligible compatible contain"
+)
+_EMPTY = listed(
+    "need needed necessary required requires requiring want worry wait miss hesitate forget let use make do be include contain require other more any all some made "
+    "certain alone lose losing only just yes"
+)
 _LINKS = listed("which that is are was were it they and has be to being sold")
 _DETERMINERS = listed("a an the one its your takes needs with has comes , but")
-IDIOMS = listed("fuss nonsense mess hassle stress worry worries limit limits compromise compromises time rush need wonder excuse "
-                   "excuses doubt more problem matter better longer one way idea guesswork faff drama bother regrets strings brainer "
-                   "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble")
+IDIOMS = listed(
+    "fuss nonsense mess hassle stress worry worries limit limits compromise compromises time rush need wonder excuse "
+    "excuses doubt more problem matter better longer one way idea guesswork faff drama bother regrets strings brainer "
+    "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +65,14 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
             denials.append(Denial(True, n, n + 2, _absence_end(found, n + 2)))
         elif text == "free" and n and found[n - 1].text == "-":
             denials.append(Denial(True, n, _compound_start(found, n), n - 1))
-        elif text == "free" and n and after not in ("", ) and _is_compound(found, n):
+        elif text == "free" and n and after not in ("",) and _is_compound(found, n):
             denials.append(Denial(True, n, n - 1, n))
-        elif text in _ABSENCE or (word.text in ("0", "零", "无", "無") and after and found[n + 1].kind in ("word", "han")
-                                  and found[n + 1].text not in ("%", "ml", "g", "kg", "mg")):
+        elif text in _ABSENCE or (
+            word.text in ("0", "零", "无", "無")
+            and after
+            and found[n + 1].kind in ("word", "han")
+            and found[n + 1].text not in ("%", "ml", "g", "kg", "mg")
+        ):
             if after in IDIOMS or (n and found[n - 1].text in ("yes", "say")):
                 continue
             denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1)))
@@ -68,7 +82,7 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
             if text == "not" and (not after or after in (".", ",", ";", "!")):
                 denials.append(Denial(False, n, _clause_start(found, n), n))  # "the pot is washable; the base is not"
                 continue
-            contains = any(w.text in ("contain", "contains", "containing") for w in found[n + 1:n + 3])
+            contains = any(w.text in ("contain", "contains", "containing") for w in found[n + 1 : n + 3])
             end = _denial_end(found, n + 1)
             denials.append(Denial(contains, n, n + 1, end))
             if after in _BACKWARD:
@@ -92,7 +106,11 @@ def _absence_end(found: Sequence[Word], start: int) -> int:
             return at - (found[at - 1].text in ("and", "or", ","))
         if text == "," and not _list_goes_on(found, at + 1):
             return at
-        if text in ("and", "&", "plus") and at + 1 < len(found) and (found[at + 1].text in _ABSENCE or found[at + 1].kind == "number"):
+        if (
+            text in ("and", "&", "plus")
+            and at + 1 < len(found)
+            and (found[at + 1].text in _ABSENCE or found[at + 1].kind == "number")
+        ):
             return at
         at += 1
     return at
@@ -100,7 +118,7 @@ def _absence_end(found: Sequence[Word], start: int) -> int:
 
 def _list_goes_on(found: Sequence[Word], at: int) -> bool:
     """Whether after a comma a list closes with "or"/"and" before anything else happens."""
-    for word in found[at:at + 8]:
+    for word in found[at : at + 8]:
         if word.text in _ABSENCE:
             return False
         if word.text in ("or", "and", "nor"):
@@ -123,7 +141,7 @@ def _clause_start(found: Sequence[Word], at: int) -> int:
     n = at - 1
     while n >= 0 and found[n].text not in _HARD_STOPS and found[n].text not in (",", "but"):
         n -= 1
-    if any(w.text not in _LINKS for w in found[n + 1:at]):
+    if any(w.text not in _LINKS for w in found[n + 1 : at]):
         return n + 1
     if n < 0 or found[n].text not in (",", "("):
         return at
@@ -145,10 +163,38 @@ def _is_compound(found: Sequence[Word], n: int) -> bool:
     """ "Gluten Free Oats": a noun of content before "free", which no thing free of charge follows."""
     before = found[n - 1]
     after = found[n + 1].text if n + 1 < len(found) else ""
-    return (before.kind == "word" and before.text in ("gluten", "dairy", "sugar", "nut", "lactose", "alcohol", "fragrance", "paraben",
-                                                      "sulphate", "sulfate", "cruelty", "grain", "caffeine", "fat", "oil", "bpa",
-                                                      "plastic", "chemical", "silicone", "dye", "egg", "soy", "wheat", "meat", "salt")
-            and after not in ("with", "for", "when", "on"))
+    return (
+        before.kind == "word"
+        and before.text
+        in (
+            "gluten",
+            "dairy",
+            "sugar",
+            "nut",
+            "lactose",
+            "alcohol",
+            "fragrance",
+            "paraben",
+            "sulphate",
+            "sulfate",
+            "cruelty",
+            "grain",
+            "caffeine",
+            "fat",
+            "oil",
+            "bpa",
+            "plastic",
+            "chemical",
+            "silicone",
+            "dye",
+            "egg",
+            "soy",
+            "wheat",
+            "meat",
+            "salt",
+        )
+        and after not in ("with", "for", "when", "on")
+    )
 
 
 def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, Denial]:
@@ -160,8 +206,11 @@ def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, 
             word = found[n]
             if word.kind in ("word", "han", "code") and word.text not in function and word.text not in _EMPTY:
                 other = denied.get(n)
-                if other is not None and other.negator != denial.negator and (
-                        denial.first <= other.negator < denial.last or other.first <= denial.negator < other.last):
+                if (
+                    other is not None
+                    and other.negator != denial.negator
+                    and (denial.first <= other.negator < denial.last or other.first <= denial.negator < other.last)
+                ):
                     del denied[n]
                 else:
                     denied[n] = denial

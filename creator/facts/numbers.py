@@ -9,16 +9,74 @@ from fractions import Fraction
 
 from creator.facts.text import Word
 
-_ONES = {w: n for n, w in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen".split())}
-_TENS = {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
+_ONES = {
+    w: n
+    for n, w in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
+    )
+}
+_TENS = {
+    w: 10 * n
+    for n, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
+}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
 _GROUPS = {"dozen": 12, "dozens": 12, "couple": 2, "pair": 2, "trio": 3, "quartet": 4, "score": 20, "duo": 2}
-_PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fifth": 5, "fifths": 5, "sixth": 6,
-          "eighth": 8, "eighths": 8, "tenth": 10, "tenths": 10}
-ORDINALS = {w: n for n, w in enumerate(
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1)}
+_PARTS = {
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "thirds": 3,
+    "quarter": 4,
+    "quarters": 4,
+    "fifth": 5,
+    "fifths": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "eighths": 8,
+    "tenth": 10,
+    "tenths": 10,
+}
+ORDINALS = {
+    w: n
+    for n, w in enumerate(
+        [
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+            "eleventh",
+            "twelfth",
+        ],
+        start=1,
+    )
+}
 _HAN = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2, "〇": 0}
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "萬": 10_000, "亿": 100_000_000}
 _LONGEST_FIGURE = 18
@@ -60,7 +118,7 @@ def read_digits(text: str) -> tuple[Fraction, int]:
         mark = -1 if text.count(".") > 1 else point
     if mark < 0:
         return Fraction(int(re.sub(r"[.,]", "", text))), 0
-    whole, part = re.sub(r"[.,]", "", text[:mark]), text[mark + 1:]
+    whole, part = re.sub(r"[.,]", "", text[:mark]), text[mark + 1 :]
     return Fraction(int(whole + part), 10 ** len(part)), len(part)
 
 
@@ -98,7 +156,12 @@ def _digits(found: Sequence[Word], at: int) -> Figure | None:
         value, last = value * _SCALES[after], at + 1
     elif after in _HAN_SCALES and touching:
         value, last = value * _HAN_SCALES[after], at + 1
-    elif at + 3 < len(found) and found[at + 1].kind == "number" and found[at + 2].text == "/" and found[at + 3].kind == "number":
+    elif (
+        at + 3 < len(found)
+        and found[at + 1].kind == "number"
+        and found[at + 2].text == "/"
+        and found[at + 3].kind == "number"
+    ):
         above, below = read_digits(found[at + 1].text)[0], read_digits(found[at + 3].text)[0]
         if below in (2, 3, 4, 5, 8) and above < below:
             value, last = value + above / below, at + 3
@@ -121,7 +184,7 @@ def _spoken(found: Sequence[Word], at: int) -> Figure | None:
         if text in _ONES or text in _TENS:
             if seen and text in _ONES and current % 10 == 0 and current >= 20 and _ONES[text] < 10:
                 current += _ONES[text]
-            elif not seen or current % 100 == 0 and current >= 100:
+            elif not seen or (current % 100 == 0 and current >= 100):
                 current += _ONES.get(text, _TENS.get(text, 0))
             else:
                 break
@@ -135,7 +198,9 @@ def _spoken(found: Sequence[Word], at: int) -> Figure | None:
             current = max(current, 1) * _GROUPS[text]
             seen, last = True, last + 1
             break
-        elif not (seen and text in ("-", "and") and last + 1 < len(found) and _joins(text, found[last + 1].text, current)):
+        elif not (
+            seen and text in ("-", "and") and last + 1 < len(found) and _joins(text, found[last + 1].text, current)
+        ):
             break
         seen, last = True, last + 1
     if not seen:
@@ -164,7 +229,11 @@ def _part(found: Sequence[Word], at: int) -> Figure | None:
         return Figure(Fraction(_GROUPS[found[at + 2].text], 2), at, at + 2)
     if text == "half":
         return Figure(Fraction(1, 2), at, at + (after in ("a", "an")), part=True)
-    if before in ("a", "one", "save", "by", "than", "nearly", "almost", "over", "per") and text in _PARTS and text != "halves":
+    if (
+        before in ("a", "one", "save", "by", "than", "nearly", "almost", "over", "per")
+        and text in _PARTS
+        and text != "halves"
+    ):
         return Figure(Fraction(1, _PARTS[text]), at, at, part=True)
     if text in ORDINALS:
         return Figure(Fraction(ORDINALS[text]), at, at, ordinal=True)

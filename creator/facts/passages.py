@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from creator.core.records import Ad
 from creator.facts.text import Folded, Word, fold, words
 
+READ_AT_MOST = 20_000  # characters of one field; an ad that says more says it to nobody
 _SENTENCE_END = frozenset(".;!?。；！？\n")
 
 
@@ -32,6 +33,7 @@ class Passage:
     @classmethod
     def of(cls, field: str, text: str) -> Passage:
         """Read one field."""
+        text = text[:READ_AT_MOST]
         folded = fold(text)
         found = words(folded.text)
         return cls(field, text, folded, found, tuple(sentence_bounds(found)))
@@ -58,7 +60,11 @@ def sentence_bounds(found: tuple[Word, ...]) -> Iterator[tuple[int, int]]:
         if word.text not in _SENTENCE_END:
             continue
         after = found[at + 1] if at + 1 < len(found) else None
-        if word.text == "." and after is not None and (after.start == word.end or (at and found[at - 1].text in ("fl", "no"))):
+        if (
+            word.text == "."
+            and after is not None
+            and (after.start == word.end or (at and found[at - 1].text in ("fl", "no")))
+        ):
             continue
         if at > first:
             yield first, at

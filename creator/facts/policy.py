@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 
 from creator.core.records import FindingKind
 from creator.facts.text import Word, listed
+from creator.facts.vocabulary import vocabulary
 
 LONGEST_TITLE = 150
 UNFINISHED = listed(
@@ -16,16 +16,6 @@ UNFINISHED = listed(
 )
 MAYBE_UNFINISHED = listed("on in by is")  # "Dive In", "Put the Kettle On"; but "Coupon on"
 MAY_REPEAT = listed("very so bye yum knock tick cha pad bora chop choo")
-
-_INJECTION = re.compile(
-    r"ignore (?:all |any |the |your )*(?:previous|prior|above|earlier|preceding|other)? ?(?:instruction|prompt|rule|guideline|message)"
-    r"|disregard (?:all |any |the |your )*(?:previous|prior|above|earlier)?"
-    r"|(?:system|developer|assistant) ?(?:prompt|message)?\s*:|</?(?:system|assistant|user|instructions?|s)>|<\|[a-z_]+\|>"
-    r"|\[/?inst\]|you are (?:now )?(?:an? )?(?:ai|assistant|chatgpt|language model|llm)\b|as an ai\b|as a language model"
-    r"|(?:reveal|print|repeat|output) (?:the |your )?(?:system |hidden )?(?:prompt|instructions)"
-    r"|(?:mark|label|rate|approve|classify|score) (?:this|the|it) (?:title |ad |as )*(?:as )?(?:supported|approved|true|safe|ok)\b"
-    r"|<script|javascript:|\bon(?:click|error|load)\s*=|\{\{.*\}\}|\$\{.*\}|[\u5ffd\u7565]\S{0,6}(?:\u6307\u4ee4|\u6307\u793a)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +55,9 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
 
 def _phrasal(before: str, spoken: list[Word]) -> bool:
     """Whether a last "on" or "in" belongs to a verb: "Dive In", "Put the Kettle On"."""
-    particle = listed("put keep turn switch leave have try bring get dive drop stop come tune log sign settle tuck snuggle pop")
+    particle = listed(
+        "put keep turn switch leave have try bring get dive drop stop come tune log sign settle tuck snuggle pop"
+    )
     return before in particle or any(w.text in particle for w in spoken[:2])
 
 
@@ -73,6 +65,6 @@ def injection_faults(folded: str) -> list[PolicyFault]:
     """Instructions to a machine, or markup, inside a text."""
     return [
         PolicyFault(FindingKind.INJECTION, match.span(), "an instruction or markup, not a title")
-        for match in _INJECTION.finditer(folded)
+        for match in vocabulary().pattern("injection", "phrases").finditer(folded)
         if match.end() > match.start()
     ]

@@ -6,33 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from creator.facts.measures import skip_hyphen, text_at, unit_of
 from creator.facts.numbers import Figure, read_figures
 from creator.facts.text import Word, listed
-from creator.facts.units import COUNT, PERCENT, SHORT, Unit, ambiguous_forms, rate_adverbs, unit_forms
+from creator.facts.units import COUNT, PERCENT, Unit, rate_adverbs, unit_forms
 from creator.facts.vocabulary import vocabulary
 
 IS, OVER, AT_LEAST, UNDER, AT_MOST, ABOUT = "is", "over", "at least", "under", "at most", "about"
 
-_BEFORE: dict[tuple[str, ...], str] = {tuple(k.split()): v for v, ks in {
-    OVER: ("over", "more than", "above", "exceeding", "beyond", "upwards of", "longer than", "greater than", "超过", "超 过"),
-    AT_LEAST: ("at least", "minimum", "min", "no less than", "not less than", "as little as", "starting at", "no fewer than",
-               "至 少"),
-    UNDER: ("under", "less than", "below", "fewer than", "lighter than", "within less than", "不 到"),
-    AT_MOST: ("up to", "at most", "maximum", "max", "no more than", "not more than", "as much as", "as many as", "as long as",
-              "within", "最 多"),
-    ABOUT: ("about", "around", "approximately", "approx", "roughly", "nearly", "almost", "circa", "some", "~", "close to", "约"),
-}.items() for k in ks}
-_AFTER: dict[tuple[str, ...], str] = {tuple(k.split()): v for v, ks in {
-    AT_LEAST: ("+", "or more", "or over", "and over", "and up", "or above", "and above", "or longer", "minimum", "以 上"),
-    AT_MOST: ("or less", "or fewer", "or under", "max", "maximum", "tops", "以 内"),
-}.items() for k in ks}
+_CUES: tuple[tuple[str, str, str], ...] = (  # direction, words before the amount, words after it; parted by "|"
+    (OVER, "over|more than|above|exceeding|beyond|upwards of|longer than|greater than|超 过", ""),
+    (
+        AT_LEAST,
+        "at least|minimum|min|no less than|not less than|as little as|starting at|no fewer than|至 少",
+        "+|or more|or over|and over|and up|or above|and above|or longer|minimum|以 上",
+    ),
+    (UNDER, "under|less than|below|fewer than|lighter than|within less than|不 到", ""),
+    (
+        AT_MOST,
+        "up to|at most|maximum|max|no more than|not more than|as much as|as many as|as long as|within|最 多",
+        "or less|or fewer|or under|max|maximum|tops|以 内",
+    ),
+    (ABOUT, "about|around|approximately|approx|roughly|nearly|almost|circa|some|~|close to|约", ""),
+)
+_BEFORE = {tuple(cue.split()): relation for relation, before, _ in _CUES for cue in before.split("|")}
+_AFTER = {tuple(cue.split()): relation for relation, _, after in _CUES for cue in after.split("|") if cue}
+_LOOK_BACK, _CONTEXT = 3, 4
 _RATE_WORDS = frozenset(("a", "an", "per", "each", "every", "/"))
-_STOPS = listed("at by for from in into on to with within without per than that which who when while if or but is are was as via "
-                   "a an each every your you x by")
+_STOPS = listed(
+    "at by for from in into on to with within without per than that which who when while if or but is are was as via "
+    "a an each every your you x by"
+)
 _CUT_AFTER = listed("off discount cashback reduction less cheaper saving savings")
 _CUT_BEFORE = listed("save saves saving discount takes take cut cuts knocks")
-_DAY_KINDS = listed("working business calendar full whole short straight consecutive extra more")
-_LOOK_BACK, _CONTEXT = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,15 @@ class Quantity:
     cut: bool = False
 
 
-def read_quantities(found: Sequence[Word], taken: frozenset[int] = frozenset()) -> list[Quantity]:
+def read_quantities(
+    found: Sequence[Word], taken: frozenset[int] = frozenset(), *, ones: bool = False
+) -> list[Quantity]:
     """Every quantity among the words.
 
     Args:
         found: the words of a text.
         taken: indices of words that belong to something else (dates).
+        ones: take "one" before a noun for a count; in a title it mostly is a pronoun.
     """
     figures = [f for f in read_figures(found) if f.first not in taken]
     quantities: list[Quantity] = []
@@ -87,26 +96,37 @@ def read_quantities(found: Sequence[Word], taken: frozenset[int] = frozenset()) 
         if quantity is not None:
             skip = True
         else:
-            quantity = _single(found, figure)
+            quantity = _single(found, figure, ones=ones)
         if quantity is not None:
             quantities.append(_finish(found, quantity))
     return _joined(found, quantities)
 
 
 def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]:
-    """"an hour and 20 minutes", "5 ft 3 in", "1 h 30": amounts in falling units that are one amount."""
+    """ "an hour and 20 minutes", "5 ft 3 in", "1 h 30": amounts in falling units that are one amount."""
     forms, joined = unit_forms(), list[Quantity]()
     for small in quantities:
         large = joined[-1] if joined else None
         unit = small.units[0]
-        between = [w.text for w in found[large.last + 1:small.first]] if large is not None else None
-        if large is not None and between in ([], ["and"]) and _falls(large.units[0], unit, small.low) and large.low == large.high:
+        between = [w.text for w in found[large.last + 1 : small.first]] if large is not None else None
+        if (
+            large is not None
+            and between in ([], ["and"])
+            and _falls(large.units[0], unit, small.low)
+            and large.low == large.high
+        ):
             total = large.low * large.units[0].factor / unit.factor + small.low
-            joined[-1] = replace(small, low=total, high=total, first=large.first, figure=large.figure, relation=large.relation)
+            joined[-1] = replace(
+                small, low=total, high=total, first=large.first, figure=large.figure, relation=large.relation
+            )
             continue
-        before = forms.get(_text(found, small.first - 2))
-        if (before is not None and _text(found, small.first - 1) == "and" and _text(found, small.first - 3) in ("a", "an", "one")
-                and _falls(before, unit, small.low)):
+        before = forms.get(text_at(found, small.first - 2))
+        if (
+            before is not None
+            and text_at(found, small.first - 1) == "and"
+            and text_at(found, small.first - 3) in ("a", "an", "one")
+            and _falls(before, unit, small.low)
+        ):
             total = before.factor / unit.factor + small.low
             small = replace(small, low=total, high=total, first=small.first - 3)
         joined.append(small)
@@ -114,29 +134,49 @@ def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]
 
 
 def _falls(large: Unit, small: Unit, figure: Fraction) -> bool:
-    return (large.dimension == small.dimension and large.dimension not in ("percent", "count")
-            and large.factor > small.factor and figure * small.factor < large.factor)
+    return (
+        large.dimension == small.dimension
+        and large.dimension not in ("percent", "count")
+        and large.factor > small.factor
+        and figure * small.factor < large.factor
+    )
 
 
-def _single(found: Sequence[Word], figure: Figure) -> Quantity | None:
-    units, first, last = _unit(found, figure)
+def _single(found: Sequence[Word], figure: Figure, *, ones: bool) -> Quantity | None:
+    units, first, last = unit_of(found, figure)
     word = found[figure.first].text
-    unit_before = unit_forms().get(_text(found, figure.first - 3))
-    if word == "half" and unit_before is not None and [w.text for w in found[figure.first - 2:figure.first]] == ["and", "a"]:
-        return Quantity(Fraction(3, 2), Fraction(3, 2), (unit_before,), IS, "", frozenset(), max(0, figure.first - 4), figure.first,
-                        figure.first)
+    unit_before = unit_forms().get(text_at(found, figure.first - 3))
+    if (
+        word == "half"
+        and unit_before is not None
+        and [w.text for w in found[figure.first - 2 : figure.first]] == ["and", "a"]
+    ):
+        return Quantity(
+            Fraction(3, 2),
+            Fraction(3, 2),
+            (unit_before,),
+            IS,
+            "",
+            frozenset(),
+            max(0, figure.first - 4),
+            figure.first,
+            figure.first,
+        )
     if figure.ordinal:
-        after = _skip_hyphen(found, figure.last + 1)
-        unit = unit_forms().get(_text(found, after))
+        after = skip_hyphen(found, figure.last + 1)
+        unit = unit_forms().get(text_at(found, after))
         if figure.value == 1 and unit is not None and unit.dimension == "calendar":
             return Quantity(figure.value, figure.value, (unit,), IS, "", frozenset(), figure.first, after, figure.first)
         return None
     value, part = figure.value, figure.part
     if not units:
-        if part and not (word == "half" and _text(found, figure.last + 1) not in ("price", "off", "of", "the")):
+        if part and not (word == "half" and text_at(found, figure.last + 1) not in ("price", "off", "of", "the")):
             value, units = value * 100, (PERCENT,)
-        elif part or (word == "one" and figure.last == figure.first) or (
-                word in ("couple", "pair", "duo", "trio") and figure.first == figure.last):
+        elif (
+            part
+            or (word == "one" and figure.last == figure.first and not ones)
+            or (word in ("couple", "pair", "duo", "trio") and figure.first == figure.last)
+        ):
             return None
         else:
             units = (COUNT,)
@@ -144,93 +184,80 @@ def _single(found: Sequence[Word], figure: Figure) -> Quantity | None:
 
 
 def _range(found: Sequence[Word], one: Figure, two: Figure) -> Quantity | None:
-    """"5 to 6 hours", "60 g - 80 g", "between 5 and 6": one quantity of two figures."""
-    units, first, last = _unit(found, one)
-    joiner = _text(found, last + 1)
-    start = _unit(found, two)[1]
-    between = _text(found, first - 1) == "between" and joiner == "and"
-    if last + 2 != start or not (joiner in ("-", "to", "~", "至", "到") or between) or one.ordinal or two.ordinal or one.part:
+    """ "5 to 6 hours", "60 g - 80 g", "between 5 and 6": one quantity of two figures."""
+    units, first, last = unit_of(found, one)
+    joiner = text_at(found, last + 1)
+    start = unit_of(found, two)[1]
+    between = text_at(found, first - 1) == "between" and joiner == "and"
+    if (
+        last + 2 != start
+        or not (joiner in ("-", "to", "~", "至", "到") or between)
+        or one.ordinal
+        or two.ordinal
+        or one.part
+    ):
         return None
-    after, _, end = _unit(found, two)
+    after, _, end = unit_of(found, two)
     if one.value >= two.value or (units and after and units[0].dimension != after[0].dimension):
         return None
     measured = after or units or (COUNT,)
-    return Quantity(one.value, two.value, measured, IS, "", frozenset(), first - between, end, one.first,
-                    max(one.digits, two.digits))
-
-
-def _unit(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], int, int]:
-    """The units a figure may have, and the first and last word of figure and unit together."""
-    forms, ambiguous = unit_forms(), ambiguous_forms()
-    before = _text(found, figure.first - 1)
-    if before in forms and forms[before].dimension.startswith("money") and (
-            not before.isalpha() or len(before) == 3):
-        return ambiguous.get(before, (forms[before],)), figure.first - 1, figure.last
-    at = _skip_hyphen(found, figure.last + 1)
-    if figure.part and _text(found, at) == "of" and _text(found, at + 1) in ("a", "an") and _text(found, at + 2) in forms:
-        return (forms[_text(found, at + 2)],), figure.first, at + 2
-    if _text(found, at) in _DAY_KINDS and _text(found, at + 1) in forms and len(_text(found, at + 1)) > 2:
-        at += 1
-    text = _text(found, at)
-    digits = found[figure.first].kind == "number"
-    if text in forms and not text.isalpha() and forms[text].dimension.startswith("money") and at + 1 < len(found) \
-            and found[at + 1].kind == "number" and found[at + 1].start == found[at].end:
-        return (), figure.first, figure.last  # the sign belongs to the next figure: "three €130 payments"
-    if text == "°" and _text(found, at + 1) in ("c", "f"):
-        return (forms["celsius" if _text(found, at + 1) == "c" else "fahrenheit"],), figure.first, at + 1
-    if text == "fl":
-        after = at + 1 + (_text(found, at + 1) == ".")
-        if _text(found, after) in ("oz", "ounce", "ounces"):
-            return (forms["floz"],), figure.first, after
-    if text == "per" and _text(found, at + 1) == "cent":
-        return (PERCENT,), figure.first, at + 1
-    if found[at].kind == "han" if at < len(found) else False:
-        return _han_unit(found, figure, at)
-    if text in ambiguous:
-        return ambiguous[text], figure.first, at
-    if text in forms and (digits or text not in SHORT or text in ("cups", "cup", "quarters") or len(text) > 4):
-        return (forms[text],), figure.first, at
-    return (), figure.first, figure.last
-
-
-def _han_unit(found: Sequence[Word], figure: Figure, at: int) -> tuple[tuple[Unit, ...], int, int]:
-    forms = unit_forms()
-    for length in (6, 4, 3, 2, 1):
-        text = "".join(w.text for w in found[at:at + length])
-        if text in forms and len(text) == length:
-            return (forms[text],), figure.first, at + length - 1
-    return (), figure.first, figure.last
+    return Quantity(
+        one.value,
+        two.value,
+        measured,
+        IS,
+        "",
+        frozenset(),
+        first - between,
+        end,
+        one.first,
+        max(one.digits, two.digits),
+    )
 
 
 def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
     """Add direction, rate and what is counted."""
     relation, first = quantity.relation, quantity.first
     for length in range(_LOOK_BACK, 0, -1):
-        key = tuple(w.text for w in found[max(0, first - length):first])
+        key = tuple(w.text for w in found[max(0, first - length) : first])
         if len(key) == length and key in _BEFORE:
             relation, first = _BEFORE[key], first - length
             break
-    if relation == IS and quantity.first >= 2 and _text(found, quantity.first - 1) in ("a", "an", "the", "just", "only", "one"):
-        key = tuple(w.text for w in found[max(0, quantity.first - 3):quantity.first - 1])
+    if (
+        relation == IS
+        and quantity.first >= 2
+        and text_at(found, quantity.first - 1) in ("a", "an", "the", "just", "only", "one")
+    ):
+        key = tuple(w.text for w in found[max(0, quantity.first - 3) : quantity.first - 1])
         relation = next((_BEFORE[key[-n:]] for n in (2, 1) if key[-n:] in _BEFORE), relation)
-    if relation == IS and _text(found, first - 1) == "from" and quantity.low == quantity.high and not any(
-            w.text in ("to", "until", "-") for w in found[quantity.last + 1:quantity.last + 8]):
+    if (
+        relation == IS
+        and text_at(found, first - 1) == "from"
+        and quantity.low == quantity.high
+        and not any(w.text in ("to", "until", "-") for w in found[quantity.last + 1 : quantity.last + 8])
+    ):
         relation, first = AT_LEAST, first - 1
     last = quantity.last
     for length in (2, 1):
-        key = tuple(w.text for w in found[last + 1:last + 1 + length])
-        if key in _AFTER and relation == IS:
+        key = tuple(w.text for w in found[last + 1 : last + 1 + length])
+        if len(key) == length and key in _AFTER and relation == IS:
             relation, last = _AFTER[key], last + length
             break
-    if quantity.units[0] is COUNT and relation == AT_MOST and _text(found, first) == "within":
+    if quantity.units[0] is COUNT and relation == AT_MOST and text_at(found, first) == "within":
         relation = IS
     counted, rate = _counted(found, last + 1)
-    if not rate and quantity.units[0].dimension.startswith("money") and _text(found, last + 1) in ("a", "an") and last + 2 < len(found):
+    if (
+        not rate
+        and quantity.units[0].dimension.startswith("money")
+        and text_at(found, last + 1) in ("a", "an")
+        and last + 2 < len(found)
+    ):
         rate = found[last + 2].stem
-    if not rate and quantity.units[0].dimension.startswith("money") and _text(found, last + 1) in ("each", "apiece"):
+    if not rate and quantity.units[0].dimension.startswith("money") and text_at(found, last + 1) in ("each", "apiece"):
         rate = "each"
-    cut = (quantity.units[0] is PERCENT or quantity.units[0].dimension.startswith("money")) and (_text(found, last + 1) in _CUT_AFTER or any(
-        w.text in _CUT_BEFORE for w in found[max(0, first - 3):first]))
+    cut = (quantity.units[0] is PERCENT or quantity.units[0].dimension.startswith("money")) and (
+        text_at(found, last + 1) in _CUT_AFTER or any(w.text in _CUT_BEFORE for w in found[max(0, first - 3) : first])
+    )
     return replace(quantity, relation=relation, first=first, last=last, counted=counted, rate=rate, cut=cut)
 
 
@@ -268,13 +295,3 @@ def _rate(found: Sequence[Word], at: int) -> str:
     if found[at].text == "each" and after.text in vocabulary().function:
         return "each"
     return after.stem if found[at].text in ("per", "/", "each") and after.kind == "word" else ""
-
-
-def _skip_hyphen(found: Sequence[Word], at: int) -> int:
-    if _text(found, at) == "-" and at + 1 < len(found) and found[at + 1].kind == "word" and found[at + 1].start == found[at].end:
-        return at + 1
-    return at
-
-
-def _text(found: Sequence[Word], at: int) -> str:
-    return found[at].text if 0 <= at < len(found) else ""

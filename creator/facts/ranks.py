@@ -11,20 +11,13 @@ from creator.facts.vocabulary import base_forms, vocabulary
 
 LAW = "https://flk.npc.gov.cn/"  # the Advertising Law of the PRC, art. 9(3), in the national database of laws
 
-_PHRASES = re.compile(
-    r"\bno ?\. ?1\b|# ?1\b|\bnumber[- ](?:one|1)\b|\bn[o°] ?1\b|\btop[- ](?:\d+|rated|selling|choice|quality|notch|performing|pick)\b"
-    r"|\bsecond to none\b|\bnothing (?:beats|compares|comes close)\b|\blike no other\b|\bbetter than (?:any|all|every|the rest|ever)\b"
-    r"|\b(?:of|for) all time\b|\bonce in a lifetime\b|\bin the world\b|\bworld'?s (?:no|number|first|only|favou?rite|most)\b|\bworld[- ](?:class|beating|leading|famous)\b"
-    r"|\b(?:industry|market|class|award)[- ](?:leading|beating|winning)\b|\bmoney[- ]back\b|\bmoney back\b|\bno[- ]risk\b|\brisk[- ]free\b"
-    r"|\b100 ?% (?:effective|safe|satisfaction|guaranteed|success|risk|reliable|secure|pain)\b|\bnever fails?\b|\bcan(?:'t|not) (?:fail|lose|be beaten)\b"
-    r"|\bthe only (?!thing|place|way|one you|question)\w+|\bunlike any other\b|\bbest[- ]?(?:seller|selling|loved|rated|value|in[- ]class|ever)s?\b"
-    r"|\b(?:nation|country|uk|america|britain|europe|world|city)'s (?:favou?rite|finest|best|leading|top|no)\b|\bunbeatable\b|\blowest[- ]ever\b"
-    r"|\b(?:proven|promises?) (?:to|results)\b|\bresults? (?:guaranteed|assured)\b|\bor your money\b|\bsatisfaction (?:guaranteed|assured)\b")
 _MOST = re.compile(r"\bmost (?!of\b|days\b|people\b|likely\b|out\b|from\b|mornings\b|evenings\b)([a-z-]+)")
 _MAKE_MOST = re.compile(r"\b(?:the|make|making|get|getting) (?:the )?most (?:of|out|from)\b")
 
-_ARENAS = listed("world world's uk's uk nation's country's america's britain's europe's industry market planet earth universe city's town's "
-                 "usa's china's japan's ever anywhere")
+_ARENAS = listed(
+    "world world's uk's uk nation's country's america's britain's europe's industry market planet earth universe city's town's "
+    "usa's china's japan's ever anywhere"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +40,23 @@ def read_ranks(folded: str, found: Sequence[Word], stated: str, spoken: frozense
     """
     ranks: list[Rank] = []
     vocab = vocabulary()
-    for match in _PHRASES.finditer(folded):
+    for match in vocabulary().pattern("rank", "phrases").finditer(folded):
         if match.group() not in stated:
             ranks.append(_rank(found, match.start(), match.end()))
     for match in _MOST.finditer(folded):
-        if match.group() not in stated and not any(m.start() <= match.start() < m.end() for m in _MAKE_MOST.finditer(folded)):
+        if match.group() not in stated and not any(
+            m.start() <= match.start() < m.end() for m in _MAKE_MOST.finditer(folded)
+        ):
             ranks.append(_rank(found, match.start(), match.end()))
     for n, word in enumerate(found):
         if word.kind != "word" or any(r.first <= n <= r.last for r in ranks):
             continue
         if word.text in vocab.promises or word.text in vocab.superlatives or _is_superlative(word.text):
-            if word.text in vocab.promises and any(w.startswith("guarant") for w in spoken) and word.text.startswith("guarant"):
+            if (
+                word.text in vocab.promises
+                and any(w.startswith("guarant") for w in spoken)
+                and word.text.startswith("guarant")
+            ):
                 continue
             if word.text in spoken and _same_company(spoken, stated, found, n):
                 continue
@@ -77,19 +76,26 @@ def _is_superlative(text: str) -> bool:
         return False
     known = vocab.meanings.senses
     stem = text[:-3]
-    bases = {stem, stem + "e", stem[:-1] if stem[-1] == stem[-2] else stem, stem[:-1] + "y" if stem.endswith("i") else stem}
+    bases = {
+        stem,
+        stem + "e",
+        stem[:-1] if stem[-1] == stem[-2] else stem,
+        stem[:-1] + "y" if stem.endswith("i") else stem,
+    }
     return text not in base_forms(text)[1:] and any(base in known for base in bases) and text not in known
 
 
 def _same_company(spoken: frozenset[str], stated: str, found: Sequence[Word], n: int) -> bool:
     """Whether the ad uses the superlative of the same word: "our lightest tent" bears out "lightest tent", no "lightest bag"."""
-    if any(w.text in _ARENAS and w.text not in spoken for w in found[max(0, n - 3):n]):
+    if any(w.text in _ARENAS and w.text not in spoken for w in found[max(0, n - 3) : n]):
         return False
-    after = next((w for w in found[n + 1:] if w.kind == "word"), None)
+    after = next((w for w in found[n + 1 :] if w.kind == "word"), None)
     before = found[n - 1] if n else None
     if after is not None and re.search(rf"\b{re.escape(found[n].text)}[ -]+{re.escape(after.text)}\b", stated):
         return True
-    return before is not None and bool(re.search(rf"\b{re.escape(before.text)}[ -]+{re.escape(found[n].text)}\b", stated))
+    return before is not None and bool(
+        re.search(rf"\b{re.escape(before.text)}[ -]+{re.escape(found[n].text)}\b", stated)
+    )
 
 
 def _rank(found: Sequence[Word], start: int, end: int) -> Rank:

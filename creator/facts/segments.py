@@ -53,7 +53,7 @@ def read_segments(found: tuple[Word, ...], known: Callable[[Word], bool]) -> tup
     for n, (a, b, mark) in enumerate(bounds):
         question = mark == "?"
         call = mark == ":" and found[a].text in _CALLS
-        aside = not said[n] and any(said[:n] + said[n + 1:])
+        aside = not said[n] and any(said[:n] + said[n + 1 :])
         segments.append(Segment(a, b, question, question or call or aside, aside and not question and not call))
     return tuple(segments)
 
@@ -64,7 +64,9 @@ def _cuts(found: tuple[Word, ...], n: int) -> bool:
         before = found[n - 1].end < word.start if n else True
         return before and n + 1 < len(found) and found[n + 1].start > word.end
     if word.text == ".":
-        return not (n + 1 < len(found) and found[n + 1].start == word.end) and not (n and found[n - 1].text in ("no", "incl", "vs", "fl"))
+        return not (n + 1 < len(found) and found[n + 1].start == word.end) and not (
+            n and found[n - 1].text in ("no", "incl", "vs", "fl")
+        )
     return word.text in _CUTS
 
 

@@ -99,10 +99,7 @@ def fold(text: str) -> Folded:
     characters: list[str] = []
     origin: list[int] = []
     for index, character in enumerate(text):
-        if character.isascii():
-            folded = character.lower()
-        else:
-            folded = _fold_character(character)
+        folded = character.lower() if character.isascii() else _fold_character(character)
         characters.append(folded)
         origin.extend([index] * len(folded))
     origin.append(len(text))
@@ -144,9 +141,38 @@ def split(text: str) -> tuple[Word, ...]:
     return words(fold(text).text)
 
 
-_ENDINGS = tuple(pair.partition(">")[::2] for pair in (
-    "ization>ize isation>ize ations> ation> ments> ment> nesses> ness> ingly> edly> ings> ing> ers> er> ors> "
-    "ied>y ies>y ily>y ed> ly> ful> able> ible> ions> ion> ative> ive>").split())
+_ENDINGS = tuple(
+    pair.partition(">")[::2]
+    for pair in [
+        "ization>ize",
+        "isation>ize",
+        "ations>",
+        "ation>",
+        "ments>",
+        "ment>",
+        "nesses>",
+        "ness>",
+        "ingly>",
+        "edly>",
+        "ings>",
+        "ing>",
+        "ers>",
+        "er>",
+        "ors>",
+        "ied>y",
+        "ies>y",
+        "ily>y",
+        "ed>",
+        "ly>",
+        "ful>",
+        "able>",
+        "ible>",
+        "ions>",
+        "ion>",
+        "ative>",
+        "ive>",
+    ]
+)
 _DOUBLED = frozenset("bdgmnprt")
 _VOWELS = frozenset("aeiouy")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any, cast
 
 from creator.facts.text import listed
 
@@ -57,7 +58,10 @@ lumen: lm lumen lumens
 hertz: hz hertz
 megahertz: mhz
 gigahertz: ghz
-bar: bar
+bar: bar bars
+pound_force_per_square_inch: psi
+kilopascal: kpa
+horsepower: hp bhp
 kilocalorie: kcal calorie calories cal cals
 kilojoule: kj
 byte: b
@@ -79,16 +83,40 @@ _CALENDAR = {
     Fraction(120): "decade decades",
 }
 _TIME_WORDS = {"fortnight": Fraction(14 * 86400), "fortnights": Fraction(14 * 86400)}
-_ADVERBS = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year",
-            "annually": "year", "annual": "year", "nightly": "day", "fortnightly": "fortnight"}
+_ADVERBS = {
+    "hourly": "hour",
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "quarterly": "quarter",
+    "yearly": "year",
+    "annually": "year",
+    "annual": "year",
+    "nightly": "day",
+    "fortnightly": "fortnight",
+}
 _CURRENCIES = {
-    "usd": "$ usd us$ dollar dollars buck bucks 美元", "eur": "€ eur euro euros 欧元", "gbp": "£ gbp pound pounds quid 英镑",
-    "jpy": "¥ 円 yen jpy", "cny": "元 rmb cny yuan 块", "inr": "₹ inr rupee rupees", "krw": "₩ krw won", "chf": "chf francs",
-    "sek": "sek", "nok": "nok", "dkk": "dkk", "pln": "zł pln zloty", "cad": "c$ cad", "aud": "a$ aud", "brl": "r$ brl",
+    "usd": "$ usd us$ dollar dollars buck bucks 美元",
+    "eur": "€ eur euro euros 欧元",
+    "gbp": "£ gbp pound pounds quid 英镑",
+    "jpy": "¥ 円 yen jpy",
+    "cny": "元 rmb cny yuan 块",
+    "inr": "₹ inr rupee rupees",
+    "krw": "₩ krw won",
+    "chf": "chf francs",
+    "sek": "sek",
+    "nok": "nok",
+    "dkk": "dkk",
+    "pln": "zł pln zloty",
+    "cad": "c$ cad",
+    "aud": "a$ aud",
+    "brl": "r$ brl",
 }
 _MINOR = {"usd": "cent cents ¢", "gbp": "p penny pence"}
 # Letters too short to be a unit unless a number stands right before them.
-SHORT = listed("g l m s h w v b t p st min cal bar mi mo ha gal cup cups second seconds quarter quarters st won pound pounds")
+SHORT = listed(
+    "g l m s h w v b t p st min cal bar mi mo ha gal cup cups second seconds quarter quarters st won pound pounds"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +146,9 @@ PERCENT = Unit("percent", "percent", Fraction(1))
 COUNT = Unit("", "count", Fraction(1))
 TIMES = Unit("times", "times", Fraction(1))
 
-_IMPERIAL = listed("ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch foot yard mile mile/hour acre")
+_IMPERIAL = listed(
+    "ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch foot yard mile mile/hour acre pound_force_per_square_inch"
+)
 
 
 @lru_cache(maxsize=1)
@@ -126,7 +156,7 @@ def unit_forms() -> Mapping[str, Unit]:
     """Every written form of a unit or currency, folded, and the unit it stands for."""
     import pint
 
-    registry: pint.UnitRegistry[Fraction] = pint.UnitRegistry(non_int_type=Fraction)
+    registry: Any = pint.UnitRegistry(non_int_type=cast(Any, Fraction))
     forms: dict[str, Unit] = {}
     for line in _FORMS.strip().splitlines():
         name, _, written = line.partition(": ")
@@ -157,17 +187,23 @@ def ambiguous_forms() -> Mapping[str, tuple[Unit, ...]]:
     forms = unit_forms()
     pound = next(unit for form, unit in forms.items() if form == "lb")
     return {
-        "oz": (forms["oz"], forms["floz"]), "ounce": (forms["oz"], forms["floz"]), "ounces": (forms["oz"], forms["floz"]),
-        "pint": (forms["pint"], forms["ukpint"]), "pints": (forms["pint"], forms["ukpint"]),
-        "gallon": (forms["gallon"], forms["ukgallon"]), "gallons": (forms["gallon"], forms["ukgallon"]),
-        "pound": (forms["gbp"], pound), "pounds": (forms["gbp"], pound),
-        "$": (forms["$"], forms["c$"], forms["a$"]), "¥": (forms["cny"], forms["jpy"]),
+        "oz": (forms["oz"], forms["floz"]),
+        "ounce": (forms["oz"], forms["floz"]),
+        "ounces": (forms["oz"], forms["floz"]),
+        "pint": (forms["pint"], forms["ukpint"]),
+        "pints": (forms["pint"], forms["ukpint"]),
+        "gallon": (forms["gallon"], forms["ukgallon"]),
+        "gallons": (forms["gallon"], forms["ukgallon"]),
+        "pound": (forms["gbp"], pound),
+        "pounds": (forms["gbp"], pound),
+        "$": (forms["$"], forms["c$"], forms["a$"]),
+        "¥": (forms["cny"], forms["jpy"]),
     }
 
 
 @lru_cache(maxsize=1)
 def rate_adverbs() -> Mapping[str, Unit]:
-    """"monthly" and the like, with the unit they repeat by."""
+    """ "monthly" and the like, with the unit they repeat by."""
     forms = unit_forms()
     return {adverb: forms[word] for adverb, word in _ADVERBS.items()}
 

@@ -11,8 +11,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from creator.core.records import Ad, Check, Finding, FindingKind, Verdict
-from creator.facts.checks import Reading, findings_of
+from creator.facts.checks import findings_of
 from creator.facts.evidence import AdFacts
+from creator.facts.reading import Reading
 
 ERROR_FROM = 0.5
 _KEPT_ADS = 4096

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from creator.facts.text import stem_of
 
@@ -54,6 +56,7 @@ class Meanings:
         places: names of places.
         peoples: adjectives and nouns of nations, languages and creeds.
         verbs: verbs of everyday use, in their base form.
+        describing: words that can only describe, never name a thing or an action.
     """
 
     senses: Mapping[str, tuple[int, ...]]
@@ -63,6 +66,7 @@ class Meanings:
     places: frozenset[str]
     peoples: frozenset[str]
     verbs: frozenset[str]
+    describing: frozenset[str]
 
     def senses_of(self, word: str) -> tuple[int, ...]:
         """The meanings of a word, inflected or not."""
@@ -109,8 +113,18 @@ def base_forms(word: str) -> tuple[str, ...]:
     forms = [word]
     if word.endswith("'s"):
         forms.append(word[:-2])
-    for ending, replacements in (("ies", ("y", "ie")), ("es", ("", "e")), ("s", ("",)), ("ied", ("y",)), ("ed", ("", "e")),
-                                 ("ing", ("", "e")), ("ier", ("y",)), ("iest", ("y",)), ("er", ("", "e")), ("ly", ("",))):
+    for ending, replacements in (
+        ("ies", ("y", "ie")),
+        ("es", ("", "e")),
+        ("s", ("",)),
+        ("ied", ("y",)),
+        ("ed", ("", "e")),
+        ("ing", ("", "e")),
+        ("ier", ("y",)),
+        ("iest", ("y",)),
+        ("er", ("", "e")),
+        ("ly", ("",)),
+    ):
         if word.endswith(ending) and len(word) - len(ending) >= 2 and not word.endswith("ss"):
             base = word[: -len(ending)]
             forms += [base + r for r in replacements]
@@ -119,11 +133,40 @@ def base_forms(word: str) -> tuple[str, ...]:
     return tuple(forms)
 
 
+def _filled(pattern: str, lists: Mapping[str, str]) -> str:
+    for name, text in lists.items():
+        pattern = pattern.replace(f"{{{name}}}", text)
+    return pattern
+
+
 class Vocabulary:
     """Every list the checks consult, read once."""
 
     def __init__(self) -> None:
         self._lists = tomllib.loads(files(_LEXICON).joinpath("words.toml").read_text(encoding="utf-8"))
+
+    @cached_property
+    def _patterns(self) -> Mapping[str, Any]:
+        return tomllib.loads(files(_LEXICON).joinpath("patterns.toml").read_text(encoding="utf-8"))
+
+    @lru_cache(maxsize=64)  # noqa: B019 - one vocabulary lives as long as the process
+    def pattern(self, section: str, name: str) -> re.Pattern[str]:
+        """An alternation of patterns.toml: any of its lines."""
+        return re.compile("|".join(line for line in self._patterns[section][name].splitlines() if line))
+
+    @cached_property
+    def conditions(self) -> tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]:
+        """How ads set conditions: sort, pattern, and words that keep the condition in a title."""
+        lists = {name: text.strip() for name, text in self._patterns["words"].items()}
+        return tuple(
+            (entry["kind"], re.compile(_filled(entry["pattern"].strip("\n"), lists)), frozenset(entry["keep"].split()))
+            for entry in self._patterns["condition"]
+        )
+
+    @cached_property
+    def reader_people(self) -> frozenset[str]:
+        """Words for a person that a term about persons may stand before."""
+        return frozenset(self._patterns["reader"]["people"].split())
 
     def list(self, section: str, name: str) -> WordList:
         """A list of words.toml."""
@@ -188,8 +231,11 @@ class Vocabulary:
     @cached_property
     def personal(self) -> Mapping[str, str]:
         """Terms about persons, with what they are about."""
-        return {word: about for about in ("health", "religion", "ethnicity", "orientation", "finances", "age", "other")
-                for word in self._lists["personal"][about].split()}
+        return {
+            word: about
+            for about in ("health", "religion", "ethnicity", "orientation", "finances", "age", "other")
+            for word in self._lists["personal"][about].split()
+        }
 
     @cached_property
     def ambiguous(self) -> frozenset[str]:
@@ -206,8 +252,16 @@ class Vocabulary:
         raw = json.loads(files(_LEXICON).joinpath("wordnet.json").read_text(encoding="utf-8"))
         senses = {word: tuple(keys) for word, keys in raw["senses"].items()}
         classes = {word: kind for kind, text in raw["classes"].items() for word in text.split()}
-        return Meanings(senses, tuple(raw["parents"]), classes, frozenset(raw["vocabulary"].split()) | frozenset(senses),
-                        frozenset(raw["places"].split()), frozenset(raw["peoples"].split()), frozenset(raw["verbs"].split()))
+        return Meanings(
+            senses,
+            tuple(raw["parents"]),
+            classes,
+            frozenset(raw["vocabulary"].split()) | frozenset(senses),
+            frozenset(raw["places"].split()),
+            frozenset(raw["peoples"].split()),
+            frozenset(raw["verbs"].split()),
+            frozenset(raw["describing"].split()),
+        )
 
 
 @lru_cache(maxsize=1)

@@ -87,15 +87,27 @@ def test_an_unusable_file_of_titles_is_an_error_without_a_traceback(
 ) -> None:
     (tmp_path / "titles.jsonl").write_bytes(content)
     ads = write_lines(tmp_path / "ads.jsonl", [AD])
-    status = main(["audit", "--ads", str(ads), "--titles", str(tmp_path / "titles.jsonl"), "--out", str(tmp_path / "AUDIT")])
+    status = main(
+        ["audit", "--ads", str(ads), "--titles", str(tmp_path / "titles.jsonl"), "--out", str(tmp_path / "AUDIT")]
+    )
     error = capsys.readouterr().err
     assert (status, said in error, "Traceback" in error) == (1, True, False)
     assert not (tmp_path / "AUDIT").exists()
 
 
-def test_a_missing_file_and_an_existing_folder_are_clear_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_and_an_existing_folder_are_clear_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = run(tmp_path, [row(1)])
-    arguments = ["audit", "--ads", str(tmp_path / "ads.jsonl"), "--titles", str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "B")]
+    arguments = [
+        "audit",
+        "--ads",
+        str(tmp_path / "ads.jsonl"),
+        "--titles",
+        str(tmp_path / "none.jsonl"),
+        "--out",
+        str(tmp_path / "B"),
+    ]
     assert main(arguments) == 1
     assert "none.jsonl" in capsys.readouterr().err
     arguments[4], arguments[6] = str(tmp_path / "titles.jsonl"), str(out)
@@ -117,12 +129,24 @@ def test_labels_are_scored_against_and_never_read(tmp_path: Path) -> None:
     assert [{k: v for k, v in r.items() if k != "label"} for r in labelled] == plain
     figures = evaluate_audit(EvaluateAuditOptions(audit=out))
     # By hand: errors are rows 0, 3, 5, of which 3 and 5 are stopped; of the ok rows 1, 2, 4 one (1) is stopped.
-    assert (figures["errors"], figures["recall"], figures["false_alarm_rate"], figures["precision"]) == (3, 2 / 3, 1 / 3, 2 / 3)
+    assert (figures["errors"], figures["recall"], figures["false_alarm_rate"], figures["precision"]) == (
+        3,
+        2 / 3,
+        1 / 3,
+        2 / 3,
+    )
     assert figures["kind_named"] == pytest.approx(1 / 3)
 
 
 def test_sources_of_labels_are_scored_apart(tmp_path: Path) -> None:
-    out = run(tmp_path, [row(1, BAD, label="number", label_source="synthetic"), row(2, GOOD, label="number", label_source="human"), row(3)])
+    out = run(
+        tmp_path,
+        [
+            row(1, BAD, label="number", label_source="synthetic"),
+            row(2, GOOD, label="number", label_source="human"),
+            row(3),
+        ],
+    )
     labelled = json.loads((out / "summary.json").read_text(encoding="utf-8"))["labelled"]
     assert {source: figures["recall"] for source, figures in labelled.items()} == {"synthetic": 1.0, "human": 0.0}
 
@@ -143,7 +167,7 @@ def test_the_table_names_every_kind_and_can_be_kept(tmp_path: Path, capsys: pyte
 
 
 def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
-    titles: list[object] = [row(n, BAD if n % 3 else GOOD) if n % 50 else b"nonsense" for n in range(5200)]
+    titles: list[object] = [row(n, BAD if n % 3 else GOOD) if n % 50 else b"nonsense" for n in range(2400)]
     for name, workers in (("one", 1), ("two", 2)):
         (tmp_path / name).mkdir()
         run(tmp_path / name, titles, workers=workers)
@@ -153,19 +177,24 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
 
 def test_a_kill_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
     ads = write_lines(tmp_path / "ads.jsonl", [AD])
-    varied = [row(n, f"A Dome Tent That Pitches in {n % 40 + 2} Minutes") for n in range(60_000)]
+    varied = [row(n, f"A Dome Tent That Pitches in {n % 40 + 2} Minutes") for n in range(16_000)]
     titles, out = write_lines(tmp_path / "titles.jsonl", list(varied)), tmp_path / "AUDIT"
-    code = ("import sys, eval.audit as a; a.SAVE_EVERY_S = 0.0; from creator.cli import main; "
-            f"sys.exit(main(['audit', '--ads', {str(ads)!r}, '--titles', {str(titles)!r}, '--out', {str(out)!r}, '--workers', '1']))")
+    code = (
+        "import sys, eval.audit as a; a.SAVE_EVERY_S = 0.0; from creator.cli import main; "
+        f"sys.exit(main(['audit', '--ads', {str(ads)!r}, '--titles', {str(titles)!r}, '--out', {str(out)!r}, '--workers', '1']))"
+    )
     victim = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state = tmp_path / "AUDIT.partial" / ".progress.json"
-    deadline = time.monotonic() + 60
-    while not (state.exists() and json.loads(state.read_text(encoding="utf-8"))["rows"] >= 2000) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 200
+    while (
+        not (state.exists() and json.loads(state.read_text(encoding="utf-8"))["rows"] >= 2000)
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     os.kill(victim.pid, signal.SIGKILL)
     victim.wait()
     done = json.loads(state.read_text(encoding="utf-8"))
-    assert 2000 <= done["rows"] < 60_000
+    assert 2000 <= done["rows"] < 16_000
     assert not out.exists()
     with (tmp_path / "AUDIT.partial" / "verdicts.jsonl").open("ab") as stream:
         stream.write(b'{"half a li')
@@ -174,14 +203,18 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
     whole = (out / "verdicts.jsonl").read_bytes()
     assert whole.startswith(head)
     ids = [json.loads(line)["title_id"] for line in whole.splitlines()]
-    assert ids == [f"t{n}" for n in range(60_000)]
+    assert ids == [f"t{n}" for n in range(16_000)]
 
 
 def test_artefact_folders_are_read_as_well_as_files(tmp_path: Path) -> None:
-    ads = pd.DataFrame([{**dict.fromkeys(ADS.names), **AD, "attributes": [("price", "$180")], "trainable": True, "live": True}])
+    ads = pd.DataFrame(
+        [{**dict.fromkeys(ADS.names), **AD, "attributes": [("price", "$180")], "trainable": True, "live": True}]
+    )
     with write_artefact(tmp_path / "DATA", "data", config={}) as draft:
         write_table(draft.path / "ads.parquet", ads, ADS)
-    frame = pd.DataFrame({"title_id": ["a", "b"], "cluster_id": [3, 4], "ad_id": ["tent"] * 2, "title": [GOOD, BAD], "rank": [1, 1]})
+    frame = pd.DataFrame(
+        {"title_id": ["a", "b"], "cluster_id": [3, 4], "ad_id": ["tent"] * 2, "title": [GOOD, BAD], "rank": [1, 1]}
+    )
     with write_artefact(tmp_path / "TITLES", "titles", config={}) as draft:
         frame.to_parquet(draft.path / "titles.parquet")
     audit(AuditOptions(ads=tmp_path / "DATA", titles=tmp_path / "TITLES", out=tmp_path / "AUDIT"))

@@ -10,7 +10,11 @@ TENT = Ad(
     "The Arven Ridge 2 is a dome tent for two people with a waterproof rating of 3,000 mm. It weighs 2.4 kg and pitches in six "
     "minutes. The poles are aluminium. It comes without a groundsheet, which is sold separately, and is not suitable for snow. "
     "The flysheet is free from PFAS. New members save 15% on their first order with code CAMP15 until 31 May. Sewn in Portugal.",
-    ("3,000 mm waterproof rating", "Pitches in six minutes", "15% off a new member's first order with code CAMP15 until 31 May"),
+    (
+        "3,000 mm waterproof rating",
+        "Pitches in six minutes",
+        "15% off a new member's first order with code CAMP15 until 31 May",
+    ),
     {"brand": "Arven", "weight": "2.4 kg", "price": "$180", "colours": "moss, sand"},
     "outdoor gear",
 )

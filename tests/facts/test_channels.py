@@ -9,7 +9,13 @@ from creator.facts.channels import CHANNELS, Channel, channel_faults, fits, widt
 
 @pytest.mark.parametrize(
     ("channel", "longest"),
-    [(Channel.GOOGLE_ADS, 30), (Channel.MERCHANT_CENTER, 150), (Channel.MICROSOFT_ADS, 30), (Channel.TIKTOK, 100), (Channel.AMAZON, 50)],
+    [
+        (Channel.GOOGLE_ADS, 30),
+        (Channel.MERCHANT_CENTER, 150),
+        (Channel.MICROSOFT_ADS, 30),
+        (Channel.TIKTOK, 100),
+        (Channel.AMAZON, 50),
+    ],
 )
 def test_latin_letters_count_one(channel: Channel, longest: int) -> None:
     assert fits("a " * (longest // 2), channel)

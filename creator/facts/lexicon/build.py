@@ -37,8 +37,8 @@ def read_meanings(folder: Path, part: str) -> dict[str, Meaning]:
     for line in _lines(folder / f"data.{part}"):
         head = line.split(" | ")[0].split()
         count = int(head[3], 16)
-        names = tuple(re.sub(r"\(\w+\)$", "", w) for w in head[4:4 + 2 * count:2])
-        pointers = head[5 + 2 * count:]
+        names = tuple(re.sub(r"\(\w+\)$", "", w) for w in head[4 : 4 + 2 * count : 2])
+        pointers = head[5 + 2 * count :]
         parent, instance = None, False
         for at in range(0, len(pointers) - 3, 4):
             if pointers[at] in ("@", "@i") and parent is None:
@@ -67,13 +67,17 @@ def build(folder: Path) -> dict[str, object]:
     senses: dict[str, list[str]] = {}
     classes: dict[str, str] = {}
     verbs: set[str] = set()
+    described: set[str] = set()  # words that describe
+    named: set[str] = set()  # words that name a thing or an action
     for part, kept in SENSES.items():
         for lemma, keys, tagged in read_senses(folder, part):
-            if not SINGLE.fullmatch(lemma) or all(lemma not in (w.lower() if w.islower() else "") for w in
-                                                  meanings[keys[0]].words):
+            if not SINGLE.fullmatch(lemma) or all(
+                lemma not in (w.lower() if w.islower() else "") for w in meanings[keys[0]].words
+            ):
                 continue
             vocabulary.add(lemma)
-            if part == "verb" and tagged:
+            (described if part in ("adj", "adv") else named).add(lemma)
+            if part == "verb":
                 verbs.add(lemma)
             thing = part == "noun" and meanings[keys[0]].file in THINGS
             if thing:
@@ -86,12 +90,21 @@ def build(folder: Path) -> dict[str, object]:
         for key in keys:
             _number(key, meanings, numbers, parents)
     places, peoples = _names(meanings, vocabulary)
+    notice = [
+        line[2:].split(" ", 1)[-1].strip()
+        for line in (folder / "data.noun").read_text(encoding="utf-8").splitlines()
+        if line.startswith("  ")
+    ]
     return {
+        "notice": " ".join(notice),
         "senses": {w: [numbers[k] for k in keys] for w, keys in sorted(senses.items())},
         "parents": parents,
-        "classes": {c: " ".join(sorted(w for w, of in classes.items() if of == c)) for c in sorted(set(classes.values()))},
+        "classes": {
+            c: " ".join(sorted(w for w, of in classes.items() if of == c)) for c in sorted(set(classes.values()))
+        },
         "vocabulary": " ".join(sorted(w for w in vocabulary if w not in senses and "-" not in w)),
         "verbs": " ".join(sorted(verbs)),
+        "describing": " ".join(sorted(described - named)),
         "places": " ".join(sorted(places)),
         "peoples": " ".join(sorted(peoples)),
     }

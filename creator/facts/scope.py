@@ -1,0 +1,269 @@
+"""Does a title keep the conditions of what it promises? "Every order" where the ad says "your first order" does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from creator.facts.conditions import GENERIC, Clause, Condition, content_stems
+from creator.facts.dates import read_dates
+from creator.facts.quantities import Quantity
+from creator.facts.text import Word, listed
+from creator.facts.vocabulary import vocabulary
+
+_TIMES = listed(
+    "day days morning evening night week weekday weekend month year season summer winter spring autumn hour minute monday tuesday "
+    "wednesday thursday friday saturday sunday moment time meal bite sip step mile occasion corner room time stage turn detail "
+    "breakfast lunch dinner supper evening afternoon the you your of in about things that good kinds sorts set ready"
+)
+_NEWCOMERS = listed("new newcomer newcomers first join joining joiners welcome switch switching")
+_PAIR = listed("pair both couple second two twin duo")
+_DAYS = re.compile(r"any ?time|(?:every|any|each) day|daily|seven days")
+_FREE = re.compile(r"(?<!-)(?<!- )\bfree\b(?! (?:from|of)\b)(?!-)")
+_WHO = listed("audience age only after with first place")
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """What the check of conditions needs of a title.
+
+    Args:
+        text: folded.
+        words: its words.
+        stems: content stems.
+        quantities: its amounts.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    stems: frozenset[str]
+    quantities: tuple[Quantity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A condition that a title leaves out, with the title's words that promise too much."""
+
+    condition: Condition
+    clause: Clause
+    first: int
+    last: int
+
+
+def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: frozenset[str]) -> Dropped | None:
+    """The first condition a title's offer or "every" leaves out, if it does.
+
+    Args:
+        title: the title.
+        clauses: the ad's sentences.
+        stated: the ad's words as written (folded).
+
+    A title keeps an offer's conditions when it keeps those of any one sentence of the ad that states the offer.
+    """
+    universals = [
+        m for m in vocabulary().pattern("scope", "universal").finditer(title.text) if not _harmless(title, m, stated)
+    ]
+    for match in universals:
+        name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
+        topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
+        for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
+            broken = [
+                c
+                for c in clause.conditions
+                if _limits(c, match.group(), title.text[match.end() : match.end() + 10])
+                and not _kept(c, title, universal=True)
+            ]
+            if shared >= 2 and broken:
+                return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
+        season = next(
+            (
+                c
+                for c in clauses
+                for k in c.conditions
+                if (k.kind == "date" and re.search(r"\b(?:from|between|open)\b|-", k.text)) or k.kind == "months"
+            ),
+            None,
+        )
+        if match.group() in ("all year", "year-round") and season is not None:
+            limit = next(k for k in season.conditions if k.kind in ("date", "months"))
+            return Dropped(limit, season, *_words_in(title.words, match.start(), match.end()))
+        narrowed = _narrowed(title, match, clauses)
+        if narrowed is not None:
+            return narrowed
+    offer = vocabulary().pattern("scope", "offer").search(title.text)
+    if offer is None:
+        return None
+    stating = [c for c in clauses if not c.passage.field.startswith(("attributes", "category")) and _states(c, title)]
+    broken_by = [
+        (
+            c,
+            [
+                k
+                for k in c.conditions
+                if k.kind not in ("bar", "age", "within", "weekday", "months") and not _kept(k, title, universal=False)
+            ],
+        )
+        for c in stating
+    ]
+    if broken_by and all(broken for _, broken in broken_by):
+        clause, broken = min(broken_by, key=lambda pair: len(pair[1]))
+        return Dropped(broken[0], clause, *_words_in(title.words, offer.start(), offer.end()))
+    return None
+
+
+def _limits(condition: Condition, universal: str, after: str) -> bool:
+    """Whether a condition speaks against a universal: days and delays against "every day", everything else against the rest."""
+    if condition.kind == "weekday" and after.startswith((" order", " purchase", " deliver")):
+        return True
+    return (condition.kind in ("weekday", "within", "months")) == bool(
+        _DAYS.fullmatch(universal)
+    ) or condition.kind == "date"
+
+
+def unoffered(title: Title, clauses: Sequence[Clause], nouns: frozenset[str]) -> tuple[int, int, Clause | None] | None:
+    """A "free" thing that the ad does not offer free: its first and last word, and the sentence that speaks of the thing.
+
+    Args:
+        title: the title.
+        clauses: the ad's sentences.
+        nouns: stems that follow the ad's own "free" compounds ("gluten-free"), where "Gluten Free" means absence.
+    """
+    for match in _FREE.finditer(title.text):
+        first, last = _words_in(title.words, match.start(), match.end())
+        if first and title.words[first - 1].stem in nouns:
+            continue
+        beside = content_stems(title.words[max(0, first - 3) : last + 4]) - {"fre"} - GENERIC
+        speaking = [c for c in clauses if c.stems & beside]
+        if not any(c.free for c in speaking) and not (not speaking and any(c.free for c in clauses)):
+            return first, last, speaking[0] if speaking else None
+    return None
+
+
+def unbounded(title: Title, stated: str) -> tuple[int, int] | None:
+    """A claim without bounds ("worldwide", "sitewide") that the ad does not make: its first and last word."""
+    match = vocabulary().pattern("scope", "strong").search(title.text)
+    if match is None or match.group() in stated or (match.group() == "for life" and "lifetime" in stated):
+        return None
+    return _words_in(title.words, match.start(), match.end())
+
+
+def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
+    """How much a sentence and a title speak of the same: words count one, the product's own name nothing, amounts two."""
+    words = clause.stems & (title.stems - GENERIC)
+    amounts = any(
+        q.low == t.low and q.units[0].dimension == t.units[0].dimension and q.units[0].dimension != "count"
+        for q in clause.quantities
+        for t in title.quantities
+    )
+    free = clause.free and bool(re.search(r"\bfree\b", title.text))
+    opening = 2 * ("clos" in clause.stems and "open" in title.stems)
+    eligible = any(c.kind in _WHO for c in clause.conditions)
+    return (
+        len(words - name)
+        + 2 * amounts
+        + free
+        + (eligible and bool(words - name))
+        + (free and bool(words & name))
+        + opening
+    )
+
+
+def _narrowed(title: Title, match: re.Match[str], clauses: Sequence[Clause]) -> Dropped | None:
+    """Whether the title says "all sailings" of an amount that the ad gives for "Tuesday sailings" only, or of one part among several."""
+    first, last = _words_in(title.words, match.start(), match.end())
+    noun = next(
+        (w for w in title.words[last + 1 : last + 4] if w.kind == "word" and w.stem in _stems_of(clauses)), None
+    )
+    amounts = {(q.low, q.units[0].dimension) for q in title.quantities if q.units[0].dimension != "count"}
+    for clause in clauses:
+        own = {(q.low, q.units[0].dimension) for q in clause.quantities}
+        if not amounts & own or clause.passage.field.startswith("attributes"):
+            continue
+        found = clause.passage.words[clause.first : clause.last]
+        if noun is not None:
+            before = [found[n - 1] for n in range(1, len(found)) if found[n].stem == noun.stem]
+            limits = [
+                w
+                for w in before
+                if w.kind == "word" and w.text not in vocabulary().function and w.stem not in title.stems
+            ]
+            if before and len(limits) == len(before):
+                at = clause.first + next(n for n in range(1, len(found)) if found[n].stem == noun.stem)
+                return Dropped(Condition("only", "", frozenset(), frozenset(), (), at - 1, at), clause, first, last)
+        rivals = {low for low, dimension in own if dimension in {d for _, d in amounts & own}}
+        if match.group() in ("whole", "entire", "every", "all") and len(rivals) > 1:
+            return Dropped(
+                Condition("only", "", frozenset(), frozenset(), (), clause.first, clause.last - 1), clause, first, last
+            )
+    return None
+
+
+def _stems_of(clauses: Sequence[Clause]) -> frozenset[str]:
+    return frozenset[str]().union(*(c.stems for c in clauses))
+
+
+def _states(clause: Clause, title: Title) -> bool:
+    """Whether the sentence states the offer the title makes."""
+    percents = {str(q.low) for q in title.quantities if q.units[0].dimension == "percent"}
+    if percents:
+        return bool(percents & clause.figures)
+    cuts = {(q.low, q.units[0].dimension) for q in title.quantities if q.cut}
+    if cuts:
+        return bool(cuts & {(q.low, q.units[0].dimension) for q in clause.quantities})
+    if re.search(r"(?<!-)\bfree\b(?!\s+from|\s+of\b)|\bgift\b|\bcomplimentary\b|\bbonus\b|\bincluded\b", title.text):
+        return clause.free and len(clause.stems & (title.stems - GENERIC)) >= 1
+    return False
+
+
+def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
+    spoken = {w.text for w in title.words}
+    if condition.quantities:
+        pair = bool(spoken & _PAIR) and any(q.low == 2 for q in condition.quantities)
+        return pair or any(q.low in (t.low, t.high) for q in condition.quantities for t in title.quantities)
+    if condition.kind == "varies":
+        return bool(condition.keep & spoken) or "up to" in title.text
+    if condition.kind in ("threshold", "after") and not condition.quantities:
+        return len(condition.stems & title.stems) * 2 >= len(condition.stems)
+    if condition.kind == "audience":
+        if re.search(r"\b(?:new|first-time)\b", condition.text):
+            return bool(spoken & _NEWCOMERS)
+        return condition.stems <= title.stems
+    if condition.kind == "only":
+        return bool(condition.stems & title.stems) and (
+            not universal or len(condition.stems & title.stems) >= len(condition.stems)
+        )
+    if condition.kind == "date":
+        dates = read_dates(title.words)
+        return bool(dates) or bool(spoken & {"limited", "until"})
+    if condition.kind == "first" and universal:
+        return "first" in spoken or "new" in spoken
+    if condition.keep & spoken:
+        return True
+    return bool(condition.stems & title.stems) and not (universal and condition.kind in ("selection", "plan"))
+
+
+def _harmless(title: Title, match: re.Match[str], stated: frozenset[str]) -> bool:
+    """ "every morning", "all you need", "any two": nothing is claimed of all products, customers or orders."""
+    _, at = _words_in(title.words, match.start(), match.end())
+    if match.group() in ("each", "every", "all", "any", "never", "both", "whole", "entire"):
+        after = title.words[at + 1] if at + 1 < len(title.words) else None
+        if (
+            after is None
+            and match.group() in ("both", "all", "every", "any")
+            and vocabulary().pattern("scope", "offer").search(title.text)
+        ):
+            return False
+        if after is None or after.text in _TIMES or after.text.removesuffix("s") in _TIMES or after.kind == "number":
+            return True
+        return any(q.first <= at + 1 <= q.last for q in title.quantities)
+    return (
+        match.group() in ("guaranteed",)
+        or match.group() in stated
+        or (match.group() == "for life" and "lifetime" in stated)
+    )
+
+
+def _words_in(found: Sequence[Word], start: int, end: int) -> tuple[int, int]:
+    inside = [n for n, w in enumerate(found) if w.start < end and w.end > start]
+    return (inside[0], inside[-1]) if inside else (0, 0)
