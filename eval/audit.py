@@ -110,8 +110,10 @@ def _check_all(
     started, first = time.monotonic(), done.rows
     progress = Progress("audit", total, "titles", done=done.rows)
     saved = started
-    with _open_at(draft.path / "verdicts.jsonl", done.kept_bytes) as kept, \
-            _open_at(draft.path / "rejected.jsonl", done.rejected_bytes) as rejected:  # fmt: skip
+    with (
+        _open_at(draft.path / "verdicts.jsonl", done.kept_bytes) as kept,
+        _open_at(draft.path / "rejected.jsonl", done.rejected_bytes) as rejected,
+    ):
         if not first:
             for number, reason in ads.rejected:
                 rejected.write(_line({"file": "ads", "row": number, "reason": reason}))
@@ -212,10 +214,23 @@ def _verdict(fields: Mapping[str, object], number: int) -> bytes:
         raise BadRowError("unknown ad_id")
     outcome = with_channels(check(title, _facts(ad_id)), title, _channels)
     record: dict[str, object] = {
-        "title_id": title_id, "ad_id": ad_id, "title": title, "verdict": outcome.verdict, "publishable": outcome.publishable,
-        "findings": [{"kind": f.kind, "span": f.span, "claim": f.claim, "evidence": f.evidence, "source_field": f.source_field,
-                      "score": f.score} for f in outcome.findings],
-    }  # fmt: skip
+        "title_id": title_id,
+        "ad_id": ad_id,
+        "title": title,
+        "verdict": outcome.verdict,
+        "publishable": outcome.publishable,
+        "findings": [
+            {
+                "kind": f.kind,
+                "span": f.span,
+                "claim": f.claim,
+                "evidence": f.evidence,
+                "source_field": f.source_field,
+                "score": f.score,
+            }
+            for f in outcome.findings
+        ],
+    }
     for name in ("cluster_id", "label", "label_source"):
         if fields.get(name) is not None:
             record[name] = fields[name]
@@ -227,8 +242,17 @@ def with_channels(outcome: Check, title: str, channels: tuple[Channel, ...]) -> 
     faults = [fault for channel in channels for fault in channel_faults(title, channel)]
     if not faults:
         return outcome
-    added = tuple(Finding(FindingKind.CHANNEL, fault.span, title[slice(*fault.span)], f"{fault.channel}: {fault.message} ({fault.rule})",
-                          "policy", 0.2 if fault.warning else 1.0) for fault in faults)  # fmt: skip
+    added = tuple(
+        Finding(
+            FindingKind.CHANNEL,
+            fault.span,
+            title[slice(*fault.span)],
+            f"{fault.channel}: {fault.message} ({fault.rule})",
+            "policy",
+            0.2 if fault.warning else 1.0,
+        )
+        for fault in faults
+    )
     broken = any(not fault.warning for fault in faults)
     return Check(
         Verdict.UNSUPPORTED if broken else outcome.verdict,

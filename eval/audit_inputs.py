@@ -54,8 +54,11 @@ def source_of(path: Path, kind: str) -> Artefact | Path:
     if head.startswith(b"PAR1") or b"\0" in head:
         raise InputError(f"{path} is not text", expected="JSON Lines: one JSON object on every line")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        raise InputError(f"{path} holds one JSON array", expected="JSON Lines: one JSON object on every line",
-                         cure="write each element on its own line")  # fmt: skip
+        raise InputError(
+            f"{path} holds one JSON array",
+            expected="JSON Lines: one JSON object on every line",
+            cure="write each element on its own line",
+        )
     if not head.strip():
         raise InputError(f"{path} is empty", expected="JSON Lines: one JSON object on every line")
     return path
@@ -122,11 +125,11 @@ def read_ads(source: Artefact | Path) -> AdRows:
     for number, line in enumerate(read_lines(source), start=1):
         try:
             ad = _ad(read_row(line))
-            if ad.ad_id in ads:
-                raise BadRowError("ad_id seen before")
-            ads[ad.ad_id] = ad
         except BadRowError as error:
             rejected.append((number, str(error)))
+            continue
+        if ads.setdefault(ad.ad_id, ad) is not ad:
+            rejected.append((number, "ad_id seen before"))
     return AdRows(ads, rejected)
 
 
@@ -138,11 +141,20 @@ def _ad(fields: Mapping[str, object]) -> Ad:
         raise BadRowError("selling_points is not a list of texts")
     if not isinstance(attributes, dict):
         raise BadRowError("attributes is not an object")
-    named = {str(k): v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)
-             for k, v in cast(dict[object, object], attributes).items() if v is not None}  # fmt: skip
-    return Ad(AdId(text_field(fields, "ad_id")), text_field(fields, "title"), text_field(fields, "description", needed=False),
-              tuple(cast(list[str], points)), named, text_field(fields, "category", needed=False),
-              locale=text_field(fields, "locale", needed=False) or "en")  # fmt: skip
+    named = {
+        str(k): v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)
+        for k, v in cast(dict[object, object], attributes).items()
+        if v is not None
+    }
+    return Ad(
+        AdId(text_field(fields, "ad_id")),
+        text_field(fields, "title"),
+        text_field(fields, "description", needed=False),
+        tuple(cast(list[str], points)),
+        named,
+        text_field(fields, "category", needed=False),
+        locale=text_field(fields, "locale", needed=False) or "en",
+    )
 
 
 def count_titles(source: Artefact | Path) -> int:

@@ -33,13 +33,28 @@ def write_audit_page(folder: Path, ads: Mapping[str, Ad], summary: Summary, show
     used = {row["ad"] for row in rows}
     sources = {ad_id: [[p.field, p.text] for p in passages_of(ads[ad_id])] for ad_id in sorted(used)}
     tables = [
-        (source, summary.figures(source), [
-            (label, score, interval(score.stopped, score.titles))
-            for label, score in sorted(by_label.items(), key=lambda pair: (pair[0] == OK, pair[0]))])
+        (
+            source,
+            summary.figures(source),
+            [
+                (label, score, interval(score.stopped, score.titles))
+                for label, score in sorted(by_label.items(), key=lambda pair: (pair[0] == OK, pair[0]))
+            ],
+        )
         for source, by_label in sorted(summary.scores.items())
-    ]  # fmt: skip
-    write_page(folder / "report.html", "audit.html.jinja", summary=summary, shown=len(rows), tables=tables, given=GIVEN, ok=OK,
-               kinds=[str(k) for k in FindingKind if summary.kinds.get(k)], rows=_script(rows), sources=_script(sources))  # fmt: skip
+    ]
+    write_page(
+        folder / "report.html",
+        "audit.html.jinja",
+        summary=summary,
+        shown=len(rows),
+        tables=tables,
+        given=GIVEN,
+        ok=OK,
+        kinds=[str(k) for k in FindingKind if summary.kinds.get(k)],
+        rows=_script(rows),
+        sources=_script(sources),
+    )
 
 
 def _rank(record: Mapping[str, Any]) -> tuple[int, int]:
@@ -58,11 +73,19 @@ def _state(record: Mapping[str, Any]) -> str:
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": record["title_id"], "ad": record["ad_id"], "title": record["title"], "verdict": record["verdict"],
-        "publishable": record["publishable"], "label": record.get("label") if isinstance(record.get("label"), str) else None,
-        "state": _state(record), "cluster": record.get("cluster_id"),
-        "findings": [[f["kind"], f["span"][0], f["span"][1], f["evidence"], f["source_field"], f["score"]] for f in record["findings"]],
-    }  # fmt: skip
+        "id": record["title_id"],
+        "ad": record["ad_id"],
+        "title": record["title"],
+        "verdict": record["verdict"],
+        "publishable": record["publishable"],
+        "label": record.get("label") if isinstance(record.get("label"), str) else None,
+        "state": _state(record),
+        "cluster": record.get("cluster_id"),
+        "findings": [
+            [f["kind"], f["span"][0], f["span"][1], f["evidence"], f["source_field"], f["score"]]
+            for f in record["findings"]
+        ],
+    }
 
 
 def _script(value: object) -> Markup:

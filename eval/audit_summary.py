@@ -93,32 +93,53 @@ class Summary:
         fine = by_label.get(OK, Score())
         errors, caught = sum(s.titles for s in wrong), sum(s.stopped for s in wrong)
         return {
-            "labelled": errors + fine.titles, "errors": errors, "recall": share(caught, errors),
-            "false_alarm_rate": share(fine.stopped, fine.titles), "precision": share(caught, caught + fine.stopped),
+            "labelled": errors + fine.titles,
+            "errors": errors,
+            "recall": share(caught, errors),
+            "false_alarm_rate": share(fine.stopped, fine.titles),
+            "precision": share(caught, caught + fine.stopped),
             "kind_named": share(sum(s.named for s in wrong), errors),
-        }  # fmt: skip
+        }
 
     def as_json(self) -> dict[str, object]:
         """What summary.json holds."""
         labelled = {
-            source: {**self.figures(source), "by_label": {
-                label: {"titles": s.titles, "stopped": s.stopped, "share_stopped": share(s.stopped, s.titles),
-                        "interval_95": interval(s.stopped, s.titles), "kind_named": None if label == OK else share(s.named, s.titles)}
-                for label, s in sorted(by_label.items())}}
+            source: {
+                **self.figures(source),
+                "by_label": {
+                    label: {
+                        "titles": s.titles,
+                        "stopped": s.stopped,
+                        "share_stopped": share(s.stopped, s.titles),
+                        "interval_95": interval(s.stopped, s.titles),
+                        "kind_named": None if label == OK else share(s.named, s.titles),
+                    }
+                    for label, s in sorted(by_label.items())
+                },
+            }
             for source, by_label in sorted(self.scores.items())
-        }  # fmt: skip
+        }
         return {
-            "titles": self.checked, "publishable": self.publishable, "verdicts": dict(sorted(self.verdicts.items())),
+            "titles": self.checked,
+            "publishable": self.publishable,
+            "verdicts": dict(sorted(self.verdicts.items())),
             "errors_by_kind": {str(kind): self.kinds.get(kind, 0) for kind in FindingKind},
-            "rejected": self.rejected, "rejected_by_reason": dict(self.reasons.most_common()),
-            "titles_per_s": self.titles_per_s, "error_from_score": ERROR_FROM, "labelled": labelled,
-        }  # fmt: skip
+            "rejected": self.rejected,
+            "rejected_by_reason": dict(self.reasons.most_common()),
+            "titles_per_s": self.titles_per_s,
+            "error_from_score": ERROR_FROM,
+            "labelled": labelled,
+        }
 
     def flat(self) -> dict[str, object]:
         """The same in brief, for one line."""
-        line: dict[str, object] = {"titles": self.checked, "publishable": self.publishable, "rejected": self.rejected,
-                                   **{str(v): n for v, n in sorted(self.verdicts.items())},
-                                   "titles_per_s": round(self.titles_per_s, 1) if self.titles_per_s else None}  # fmt: skip
+        line: dict[str, object] = {
+            "titles": self.checked,
+            "publishable": self.publishable,
+            "rejected": self.rejected,
+            **{str(v): n for v, n in sorted(self.verdicts.items())},
+            "titles_per_s": round(self.titles_per_s, 1) if self.titles_per_s else None,
+        }
         for source in self.scores:
             prefix = "" if source == GIVEN else f"{source}_"
             line.update({f"{prefix}{name}": value for name, value in self.figures(source).items()})
@@ -165,8 +186,11 @@ def summarise(verdicts: Path, rejected: Path, titles_per_s: float | None) -> Sum
 
 def print_summary(summary: Summary) -> None:
     """The counts, and the table of every source of labels."""
-    print(f"{summary.checked:,} titles: {summary.publishable:,} publishable ("
-          + ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(summary.verdicts.items())) + ")")  # fmt: skip
+    print(
+        f"{summary.checked:,} titles: {summary.publishable:,} publishable ("
+        + ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(summary.verdicts.items()))
+        + ")"
+    )
     if summary.kinds:
         print("errors found: " + ", ".join(f"{kind} {n:,}" for kind, n in summary.kinds.most_common()))
     if summary.rejected:
@@ -186,11 +210,15 @@ def print_scores(summary: Summary, source: str) -> None:
         score = by_label[label]
         low, high = interval(score.stopped, score.titles) or (0.0, 1.0)
         named = "" if label == OK else f"{score.named / score.titles:.2f}"
-        print(
-            f"{label[:19]:<20}{score.titles:>8}{score.stopped:>9}{score.stopped / score.titles:>8.2f}{f'{low:.2f}-{high:.2f}':>15}{named:>12}"
+        stopped = f"{score.stopped:>9}{score.stopped / score.titles:>8.2f}{f'{low:.2f}-{high:.2f}':>15}"
+        print(f"{label[:19]:<20}{score.titles:>8}{stopped}{named:>12}")
+    print(
+        "  ".join(
+            f"{name.replace('_', ' ')} {'-' if value is None else f'{value:.3f}'}"
+            for name, value in figures.items()
+            if name in ("recall", "false_alarm_rate", "precision", "kind_named")
         )
-    print("  ".join(f"{name.replace('_', ' ')} {'-' if value is None else f'{value:.3f}'}" for name, value in figures.items()
-                    if name in ("recall", "false_alarm_rate", "precision", "kind_named")))  # fmt: skip
+    )
 
 
 def evaluate_audit(options: EvaluateAuditOptions) -> Mapping[str, object]:
@@ -201,11 +229,17 @@ def evaluate_audit(options: EvaluateAuditOptions) -> Mapping[str, object]:
     """
     artefact = open_artefact(options.audit, "audit")
     rate = artefact.facts.get("titles_per_s")
-    summary = summarise(options.audit / "verdicts.jsonl", options.audit / "rejected.jsonl",
-                        float(rate) if isinstance(rate, int | float) else None)  # fmt: skip
+    summary = summarise(
+        options.audit / "verdicts.jsonl",
+        options.audit / "rejected.jsonl",
+        float(rate) if isinstance(rate, int | float) else None,
+    )
     if not summary.scores:
-        raise InputError(f"no title of {options.audit} carries a label", expected="a 'label' field in titles.jsonl",
-                         cure="audit titles with labels")  # fmt: skip
+        raise InputError(
+            f"no title of {options.audit} carries a label",
+            expected="a 'label' field in titles.jsonl",
+            cure="audit titles with labels",
+        )
     print_summary(summary)
     if options.out is not None:
         with write_artefact(

@@ -1,4 +1,4 @@
-"""Does a quantity in a title follow from the ad's? Conversion, rounding, direction, differences, unit prices, totals."""
+"""Does a quantity in a title follow from the ad's? Conversion, rounding, direction, differences, unit prices."""
 
 from __future__ import annotations
 

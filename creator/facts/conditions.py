@@ -1,4 +1,4 @@
-"""Conditions that an ad sets on what it offers (first order, code, selected, dates, thresholds), sentence by sentence."""
+"""Conditions that an ad sets on its offers (first order, code, selected, dates, thresholds), by sentence."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ GENERIC = frozenset(
         "product",
         "products",
     ]
+)
+_GIVEN = re.compile(  # something comes free or along
+    r"(?<!-)\bfree\b(?!\s+from|\s+of\b|-)|\bcomplimentary\b|\b(?:gift|bonus) (?:with|when|for)\b|\bbonus\b"
+    r"|\binclu(?:des?|ded|ding)\b|\bcomes? with\b|\b(?:at )?no (?:extra )?(?:cost|charge|fee)\b"
 )
 
 
@@ -114,13 +118,7 @@ def read_clauses(passage: Passage) -> list[Clause]:
                 content_stems(found),
                 figures,
                 amounts,
-                bool(
-                    re.search(
-                        r"(?<!-)\bfree\b(?!\s+from|\s+of\b|-)|\bcomplimentary\b|\b(?:gift|bonus) (?:with|when|for)\b|\binclu(?:des?|ded|ding)\b"
-                        r"|\bcomes? with\b|\b(?:at )?no (?:extra )?(?:cost|charge|fee)\b|\bbonus\b",
-                        text,
-                    )
-                ),
+                bool(_GIVEN.search(text)),
                 tuple(conditions),
             )
         )

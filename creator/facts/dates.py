@@ -1,4 +1,4 @@
-"""Dates in a text: "30 November 2025", "May 12", "1-14 October", "3月5日", and on which side of them something holds."""
+"""Dates in a text ("30 November 2025", "May 12", "1-14 October", "3月5日") and on which side something holds."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ _BACKWARD = listed(
     "refundable eligible compatible contain"
 )
 _EMPTY = listed(
-    "need needed necessary required requires requiring want worry wait miss hesitate forget let use make do be include contain require other more any all some made "
+    "need needed necessary required requires requiring want worry wait miss hesitate forget let use make do be "
+    "include contain require other more any all some made "
     "certain alone lose losing only just yes"
 )
 _LINKS = listed("which that is are was were it they and has be to being sold")

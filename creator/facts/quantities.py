@@ -1,4 +1,4 @@
-"""Quantities in a text: a figure or range, its unit, its direction ("up to"), its rate ("a month") and what it counts."""
+"""Quantities in a text: a figure or range, its unit, direction ("up to"), rate ("a month") and what it counts."""
 
 from __future__ import annotations
 

@@ -15,14 +15,15 @@ _MOST = re.compile(r"\bmost (?!of\b|days\b|people\b|likely\b|out\b|from\b|mornin
 _MAKE_MOST = re.compile(r"\b(?:the|make|making|get|getting) (?:the )?most (?:of|out|from)\b")
 
 _ARENAS = listed(
-    "world world's uk's uk nation's country's america's britain's europe's industry market planet earth universe city's town's "
+    "world world's uk's uk nation's country's america's britain's europe's industry market planet earth universe "
+    "city's town's "
     "usa's china's japan's ever anywhere"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """A superlative or promise in a title: its first and last word, and the rule's page where a law bans it outright."""
+    """A superlative or promise in a title: its first and last word, and the rule's page where a law bans it."""
 
     first: int
     last: int
@@ -86,7 +87,7 @@ def _is_superlative(text: str) -> bool:
 
 
 def _same_company(spoken: frozenset[str], stated: str, found: Sequence[Word], n: int) -> bool:
-    """Whether the ad uses the superlative of the same word: "our lightest tent" bears out "lightest tent", no "lightest bag"."""
+    """Whether the ad uses the superlative of the same word: "our lightest tent" bears out no "lightest bag"."""
     if any(w.text in _ARENAS and w.text not in spoken for w in found[max(0, n - 3) : n]):
         return False
     after = next((w for w in found[n + 1 :] if w.kind == "word"), None)

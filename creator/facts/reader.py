@@ -95,8 +95,8 @@ def _applies(
     person = any(w.text in vocabulary().reader_people for w in found[n + 1 : min(n + 3, segment.last)])
     addressed = bool(
         re.search(
-            r"\bas an? (?:\w+ )?$|\bfellow $|\byou(?:'re| are) (?:an? )?(?:\w+ )?$|\bproud (?:to be )?$|\bbeing (?:an? )?$"
-            r"|\bmy $|\bcalling all (?:\w+ )?$",
+            r"\bas an? (?:\w+ )?$|\bfellow $|\byou(?:'re| are) (?:an? )?(?:\w+ )?$|\bproud (?:to be )?$"
+            r"|\bbeing (?:an? )?$|\bmy $|\bcalling all (?:\w+ )?$",
             before,
         )
     )

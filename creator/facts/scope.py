@@ -13,8 +13,10 @@ from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
 
 _TIMES = listed(
-    "day days morning evening night week weekday weekend month year season summer winter spring autumn hour minute monday tuesday "
-    "wednesday thursday friday saturday sunday moment time meal bite sip step mile occasion corner room time stage turn detail "
+    "day days morning evening night week weekday weekend month year season summer winter spring autumn hour "
+    "minute monday tuesday "
+    "wednesday thursday friday saturday sunday moment time meal bite sip step mile occasion corner room time "
+    "stage turn detail "
     "breakfast lunch dinner supper evening afternoon the you your of in about things that good kinds sorts set ready"
 )
 _NEWCOMERS = listed("new newcomer newcomers first join joining joiners welcome switch switching")
@@ -113,7 +115,7 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: frozense
 
 
 def _limits(condition: Condition, universal: str, after: str) -> bool:
-    """Whether a condition speaks against a universal: days and delays against "every day", everything else against the rest."""
+    """Whether a condition speaks against a universal: days against "every day", everything else against the rest."""
     if condition.kind == "weekday" and after.startswith((" order", " purchase", " deliver")):
         return True
     return (condition.kind in ("weekday", "within", "months")) == bool(
@@ -122,7 +124,7 @@ def _limits(condition: Condition, universal: str, after: str) -> bool:
 
 
 def unoffered(title: Title, clauses: Sequence[Clause], nouns: frozenset[str]) -> tuple[int, int, Clause | None] | None:
-    """A "free" thing that the ad does not offer free: its first and last word, and the sentence that speaks of the thing.
+    """A "free" thing that the ad does not offer free: its first and last word, and the sentence that speaks of it.
 
     Args:
         title: the title.
@@ -149,7 +151,7 @@ def unbounded(title: Title, stated: str) -> tuple[int, int] | None:
 
 
 def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
-    """How much a sentence and a title speak of the same: words count one, the product's own name nothing, amounts two."""
+    """How much a sentence and a title speak of the same: words count one, the product's name nothing, amounts two."""
     words = clause.stems & (title.stems - GENERIC)
     amounts = any(
         q.low == t.low and q.units[0].dimension == t.units[0].dimension and q.units[0].dimension != "count"
@@ -170,7 +172,7 @@ def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
 
 
 def _narrowed(title: Title, match: re.Match[str], clauses: Sequence[Clause]) -> Dropped | None:
-    """Whether the title says "all sailings" of an amount that the ad gives for "Tuesday sailings" only, or of one part among several."""
+    """Whether the title says "all sailings" of what the ad gives for "Tuesday sailings", or for one part of several."""
     first, last = _words_in(title.words, match.start(), match.end())
     noun = next(
         (w for w in title.words[last + 1 : last + 4] if w.kind == "word" and w.stem in _stems_of(clauses)), None

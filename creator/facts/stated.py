@@ -1,4 +1,4 @@
-"""Quantities that an ad states, and those that follow from one field alone: products, pairs, measures, counts of lists."""
+"""Quantities that an ad states, and those that follow from one field alone: products, pairs, counts of lists."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _clause_end(found: Sequence[Word], at: int, last: int, before_other: int) ->
 
 
 def said_stems(found: Iterable[Word]) -> frozenset[str]:
-    """Stems of the words that tell one amount's subject from another's: content words and "on", "off", "with", "without"."""
+    """Stems of what tells one amount's subject from another's: content words and "on", "off", "with", "without"."""
     function, units = vocabulary().function, unit_forms()
     return frozenset(
         w.stem

@@ -18,7 +18,8 @@ from creator.facts.units import unit_forms
 from creator.facts.vocabulary import base_forms, vocabulary
 
 _PREPOSITIONS = listed(
-    "with for from in into by to of on at under without per as until via including featuring plus inside across over that which"
+    "with for from in into by to of on at under without per as until via including featuring plus inside across "
+    "over that which"
 )
 _FEATURE = listed("with including featuring plus includes include has have adds comes that which")
 _JOINS = (",", "and", "&", "or", "/")
@@ -268,7 +269,7 @@ def _in_list(found: Sequence[Word], n: int, known: Known) -> bool:
 
 
 def _replaces(found: Sequence[Word], segment: Segment, n: int, known: Known) -> bool:
-    """Whether the word stands where the ad's own modifier of its product stands: "Pressure | Cooker" for a slow cooker."""
+    """Whether the word takes the place of the ad's own modifier: "Pressure | Cooker" for a slow cooker."""
     after = found[n + 1] if n + 1 < segment.last else None
     own = known.modifiers.get(after.stem) if after is not None else None
     return (

@@ -147,7 +147,8 @@ COUNT = Unit("", "count", Fraction(1))
 TIMES = Unit("times", "times", Fraction(1))
 
 _IMPERIAL = listed(
-    "ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch foot yard mile mile/hour acre pound_force_per_square_inch"
+    "ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch "
+    "foot yard mile mile/hour acre pound_force_per_square_inch"
 )
 
 

@@ -1,6 +1,6 @@
 """The fact check: what an ad supports of a title, with the span, the evidence and its place for every finding.
 
-    title -> words, segments -> policy, ranks, reader, amounts, dates, denials, conditions, strangers -> findings -> verdict
+    title -> words, segments -> policy, ranks, reader, amounts, dates, denials, conditions, strangers -> verdict
 
 A finding of score 0.5 or more is an error; below that the words are harmless and only cannot be verified.
 """

@@ -23,8 +23,13 @@ from eval.audit_options import AuditOptions, EvaluateAuditOptions
 from eval.audit_summary import evaluate_audit, interval
 
 DEV = Path(__file__).parents[1] / "data" / "audit_dev"
-AD = {"ad_id": "tent", "title": "Arven Dome Tent, 2.4 kg", "description": "A dome tent that pitches in six minutes.",
-      "selling_points": ["Pitches in six minutes"], "attributes": {"price": "$180"}}  # fmt: skip
+AD = {
+    "ad_id": "tent",
+    "title": "Arven Dome Tent, 2.4 kg",
+    "description": "A dome tent that pitches in six minutes.",
+    "selling_points": ["Pitches in six minutes"],
+    "attributes": {"price": "$180"},
+}
 GOOD, BAD = "A Dome Tent That Pitches in Six Minutes", "A Dome Tent That Pitches in Nine Minutes"
 
 
@@ -40,8 +45,11 @@ def read_back(path: Path) -> list[dict[str, object]]:
 
 def run(folder: Path, titles: list[object], ads: list[object] | None = None, **options: object) -> Path:
     out = folder / "AUDIT"
-    audit(AuditOptions(ads=write_lines(folder / "ads.jsonl", ads or [AD]), titles=write_lines(folder / "titles.jsonl", titles),
-                       out=out, **options))  # type: ignore[arg-type] # fmt: skip
+    files = {
+        "ads": write_lines(folder / "ads.jsonl", ads or [AD]),
+        "titles": write_lines(folder / "titles.jsonl", titles),
+    }
+    audit(AuditOptions(out=out, **files, **options))  # type: ignore[arg-type]
     return out
 
 
@@ -51,16 +59,35 @@ def row(number: int, title: str = GOOD, **more: object) -> dict[str, object]:
 
 def test_every_row_ends_once_as_a_verdict_or_a_rejection_with_its_reason(tmp_path: Path) -> None:
     rows: list[object] = [
-        row(1), row(2, BAD), b'{"title_id": "t3"', b"[1, 2]", row(5, "   "), row(6, ad_id="nobody"), {"title_id": "t7", "ad_id": "tent"},
-        b'{"title_id": "t8", "ad_id": "tent", "title": "caf\xe9"}', row(9, title=7), {"ad_id": "tent", "title": GOOD, "title_id": 10},
-        b'{"ad_id": "tent", "title": "A Dome Tent \\ud800"}', b"[" * 100_000, row(13, "A Dome Tent " * 500), b"x" * 1_100_000,
-    ]  # fmt: skip
+        row(1),
+        row(2, BAD),
+        b'{"title_id": "t3"',
+        b"[1, 2]",
+        row(5, "   "),
+        row(6, ad_id="nobody"),
+        {"title_id": "t7", "ad_id": "tent"},
+        b'{"title_id": "t8", "ad_id": "tent", "title": "caf\xe9"}',
+        row(9, title=7),
+        {"ad_id": "tent", "title": GOOD, "title_id": 10},
+        b'{"ad_id": "tent", "title": "A Dome Tent \\ud800"}',
+        b"[" * 100_000,
+        row(13, "A Dome Tent " * 500),
+        b"x" * 1_100_000,
+    ]
     out = run(tmp_path, rows)
     verdicts, rejected = read_back(out / "verdicts.jsonl"), read_back(out / "rejected.jsonl")
     assert [v["title_id"] for v in verdicts] == ["t1", "t2", "10", "row-11", "t13"]
     assert {r["row"]: r["reason"] for r in rejected} == {
-        3: "not JSON", 4: "not a JSON object", 5: "empty title", 6: "unknown ad_id", 7: "no title", 8: "not UTF-8", 9: "title is not text",
-        12: "not JSON", 14: "longer than 1,000,000 bytes"}  # fmt: skip
+        3: "not JSON",
+        4: "not a JSON object",
+        5: "empty title",
+        6: "unknown ad_id",
+        7: "no title",
+        8: "not UTF-8",
+        9: "title is not text",
+        12: "not JSON",
+        14: "longer than 1,000,000 bytes",
+    }
     assert len(verdicts) + len(rejected) == len(rows)
     assert [v["publishable"] for v in verdicts] == [True, False, True, True, False]
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
@@ -68,20 +95,35 @@ def test_every_row_ends_once_as_a_verdict_or_a_rejection_with_its_reason(tmp_pat
 
 
 def test_bad_ads_are_rejected_and_the_first_of_two_with_one_id_counts(tmp_path: Path) -> None:
-    ads: list[object] = [AD, {**AD, "title": "Another"}, {"ad_id": "x"}, {**AD, "ad_id": "y", "selling_points": 3},
-                         {**AD, "ad_id": "z", "attributes": []}, {**AD, "ad_id": "w", "attributes": ["a"]}]  # fmt: skip
+    ads: list[object] = [
+        AD,
+        {**AD, "title": "Another"},
+        {"ad_id": "x"},
+        {**AD, "ad_id": "y", "selling_points": 3},
+        {**AD, "ad_id": "z", "attributes": []},
+        {**AD, "ad_id": "w", "attributes": ["a"]},
+    ]
     out = run(tmp_path, [row(1)], ads)
     assert [(r["file"], r["row"], r["reason"]) for r in read_back(out / "rejected.jsonl")] == [
-        ("ads", 2, "ad_id seen before"), ("ads", 3, "no title"), ("ads", 4, "selling_points is not a list of texts"),
-        ("ads", 6, "attributes is not an object")]  # fmt: skip
+        ("ads", 2, "ad_id seen before"),
+        ("ads", 3, "no title"),
+        ("ads", 4, "selling_points is not a list of texts"),
+        ("ads", 6, "attributes is not an object"),
+    ]
     assert read_back(out / "verdicts.jsonl")[0]["publishable"] is True
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "is empty"), ("\ufeff[]".encode("utf-16"), "UTF-16"), (b'[{"ad_id": "tent"}]', "one JSON array"), (b"PAR1\0", "not text"),
-     (b"{}\n", "no usable title"), (b"nonsense\n", "no usable title")],
-)  # fmt: skip
+    [
+        (b"", "is empty"),
+        ("\ufeff[]".encode("utf-16"), "UTF-16"),
+        (b'[{"ad_id": "tent"}]', "one JSON array"),
+        (b"PAR1\0", "not text"),
+        (b"{}\n", "no usable title"),
+        (b"nonsense\n", "no usable title"),
+    ],
+)
 def test_an_unusable_file_of_titles_is_an_error_without_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, said: str
 ) -> None:
@@ -181,7 +223,8 @@ def test_a_kill_in_the_middle_loses_and_repeats_nothing(tmp_path: Path) -> None:
     titles, out = write_lines(tmp_path / "titles.jsonl", list(varied)), tmp_path / "AUDIT"
     code = (
         "import sys, eval.audit as a; a.SAVE_EVERY_S = 0.0; from creator.cli import main; "
-        f"sys.exit(main(['audit', '--ads', {str(ads)!r}, '--titles', {str(titles)!r}, '--out', {str(out)!r}, '--workers', '1']))"
+        f"sys.exit(main(['audit', '--ads', {str(ads)!r}, '--titles', {str(titles)!r}, '--out', {str(out)!r}, "
+        "'--workers', '1']))"
     )
     victim = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state = tmp_path / "AUDIT.partial" / ".progress.json"

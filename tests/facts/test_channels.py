@@ -44,10 +44,19 @@ def test_meta_recommends_beyond_forty_and_does_not_forbid() -> None:
 
 @pytest.mark.parametrize(
     ("title", "channel"),
-    [("Flowers!!", Channel.GOOGLE_ADS), ("Flowers 🌷", Channel.GOOGLE_ADS), ("Flowers!", Channel.GOOGLE_ADS), ("F.L.O.W.E.R.S", Channel.GOOGLE_ADS),
-     ("ﾌﾗﾜｰ", Channel.GOOGLE_ADS), ("Flowers #1", Channel.TIKTOK), ("{Flowers}", Channel.TIKTOK), ("The best flowers", Channel.AMAZON),
-     ("Last chance for flowers", Channel.AMAZON), ("FRESH CUT FLOWERS", Channel.AMAZON)],
-)  # fmt: skip
+    [
+        ("Flowers!!", Channel.GOOGLE_ADS),
+        ("Flowers 🌷", Channel.GOOGLE_ADS),
+        ("Flowers!", Channel.GOOGLE_ADS),
+        ("F.L.O.W.E.R.S", Channel.GOOGLE_ADS),
+        ("ﾌﾗﾜｰ", Channel.GOOGLE_ADS),
+        ("Flowers #1", Channel.TIKTOK),
+        ("{Flowers}", Channel.TIKTOK),
+        ("The best flowers", Channel.AMAZON),
+        ("Last chance for flowers", Channel.AMAZON),
+        ("FRESH CUT FLOWERS", Channel.AMAZON),
+    ],
+)
 def test_what_a_platform_bans_is_found_where_it_stands(title: str, channel: Channel) -> None:
     (fault, *_) = channel_faults(title, channel)
     assert title[slice(*fault.span)]

@@ -146,8 +146,17 @@ def test_evidence_names_the_field_and_quotes_it() -> None:
 @pytest.mark.parametrize("half", ["odd", "even"])
 def test_the_bar_holds_on_both_halves_of_the_labelled_titles(half: str) -> None:
     given = [json.loads(line) for line in (DEV / "ads.jsonl").read_text(encoding="utf-8").splitlines()]
-    ads = {row["ad_id"]: Ad(row["ad_id"], row["title"], row["description"], tuple(row["selling_points"]), row["attributes"],
-                            row["category"]) for row in given}  # fmt: skip
+    ads = {
+        row["ad_id"]: Ad(
+            row["ad_id"],
+            row["title"],
+            row["description"],
+            tuple(row["selling_points"]),
+            row["attributes"],
+            row["category"],
+        )
+        for row in given
+    }
     labelled = [json.loads(line) for line in (DEV / "titles.jsonl").read_text(encoding="utf-8").splitlines()]
     rows = [row for row in labelled if (int(row["ad_id"][-2:]) % 2 == 1) == (half == "odd")]
     assert len(rows) == 80
