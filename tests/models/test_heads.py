@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from creator.models.config import ModelConfig
+from creator.models.heads import MatchHead
+from tests.models.tiny import sharpen
+
+MIXER_SHAPES = {
+    "user_tower.weight": (6, 10),
+    "item_tower.weight": (6, 7),
+    **{
+        f"blocks.{n}.{name}": shape
+        for n in (0, 1)
+        for name, shape in {
+            "pair_norm.weight": (6,),
+            "pair_norm.bias": (6,),
+            "pair_mlp.0.weight": (8, 2),
+            "pair_mlp.0.bias": (8,),
+            "pair_mlp.2.weight": (2, 8),
+            "pair_mlp.2.bias": (2,),
+            "channel_norm.weight": (6,),
+            "channel_norm.bias": (6,),
+            "channel_mlp.0.weight": (18, 6),
+            "channel_mlp.0.bias": (18,),
+            "channel_mlp.2.weight": (6, 18),
+            "channel_mlp.2.bias": (6,),
+        }.items()
+    },
+    "norm.weight": (6,),
+    "norm.bias": (6,),
+    "out.weight": (1, 6),
+    "out.bias": (1,),
+}
+LINEAR_SHAPES = {
+    "user_tower.weight": (6, 10),
+    "item_tower.weight": (6, 7),
+    "out.0.weight": (6, 12),
+    "out.0.bias": (6,),
+    "out.2.weight": (1, 6),
+    "out.2.bias": (1,),
+}
+
+
+def head(kind):
+    torch.manual_seed(0)
+    made = MatchHead(10, 7, 6, kind)
+    sharpen(made, 0.5)
+    return made
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    torch.manual_seed(1)
+    return torch.randn(5, 10), torch.randn(5, 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes"), [("mixer", MIXER_SHAPES), ("mixer_dot", MIXER_SHAPES), ("linear", LINEAR_SHAPES)]
+)
+def test_parameters_are_those_of_the_reference_and_a_pair_has_one_logit(kind, shapes, pairs):
+    assert {name: tuple(p.shape) for name, p in head(kind).named_parameters()} == shapes
+    assert head(kind)(*pairs).shape == (5,)
+
+
+def mixer_by_hand(weights, users, ads):
+    """Two blocks: across the pair, then across channels, residual; norm, mean over the pair, linear."""
+    pair = torch.stack([users @ weights["user_tower.weight"].T, ads @ weights["item_tower.weight"].T], dim=1)
+    for n in ("0", "1"):
+        w = {name[9:]: t for name, t in weights.items() if name.startswith(f"blocks.{n}.")}
+        normed = functional.layer_norm(pair, (6,), w["pair_norm.weight"], w["pair_norm.bias"])
+        hidden = functional.gelu(
+            torch.einsum("hp,bpw->bhw", w["pair_mlp.0.weight"], normed) + w["pair_mlp.0.bias"][:, None]
+        )
+        pair = pair + torch.einsum("ph,bhw->bpw", w["pair_mlp.2.weight"], hidden) + w["pair_mlp.2.bias"][:, None]
+        normed = functional.layer_norm(pair, (6,), w["channel_norm.weight"], w["channel_norm.bias"])
+        hidden = functional.gelu(normed @ w["channel_mlp.0.weight"].T + w["channel_mlp.0.bias"])
+        pair = pair + hidden @ w["channel_mlp.2.weight"].T + w["channel_mlp.2.bias"]
+    normed = functional.layer_norm(pair, (6,), weights["norm.weight"], weights["norm.bias"])
+    return normed.mean(1) @ weights["out.weight"][0] + weights["out.bias"]
+
+
+@torch.no_grad()
+def test_the_mixer_by_its_formula_and_mixer_dot_adds_the_scaled_inner_product(pairs):
+    users, ads = pairs
+    mixer, mixer_dot = head("mixer"), head("mixer_dot")
+    mixer_dot.load_state_dict(mixer.state_dict())
+    expected = mixer_by_hand(dict(mixer.named_parameters()), users, ads)
+    torch.testing.assert_close(mixer(users, ads), expected, rtol=1e-5, atol=1e-5)
+    left, right = users @ mixer.user_tower.weight.T, ads @ mixer.item_tower.weight.T
+    dot = torch.stack([left[n] @ right[n] for n in range(5)]) / 6**0.5
+    torch.testing.assert_close(mixer_dot(users, ads), expected + dot, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_linear_head_by_its_formula(pairs):
+    users, ads = pairs
+    made = head("linear")
+    w = dict(made.named_parameters())
+    joined = torch.cat([users @ w["user_tower.weight"].T, ads @ w["item_tower.weight"].T], dim=1)
+    hidden = torch.relu(joined @ w["out.0.weight"].T + w["out.0.bias"])
+    torch.testing.assert_close(made(users, ads), hidden @ w["out.2.weight"][0] + w["out.2.bias"])
+
+
+@pytest.mark.parametrize("kind", ["mixer", "linear", "mixer_dot"])
+def test_probabilities_are_the_calibrated_logits_of_each_pair_in_blocks_of_any_size(backbones, kind):
+    model = backbones.build(ModelConfig(match_head=kind, match_width=16))
+    model.config = replace(model.config, match_calibration=(0.5, -1.0))
+    random = np.random.default_rng(0)
+    users, ads = random.normal(size=(4, 64)).astype(np.float32), random.normal(size=(3, 64)).astype(np.float32)
+    found = model.match_probabilities(users, ads)
+    assert found.shape == (4, 3)
+    np.testing.assert_allclose(model.match_probabilities(users, ads, block=1), found, rtol=1e-5)
+    with torch.no_grad():
+        for k in range(4):
+            for a in range(3):
+                soft = torch.from_numpy(users[k : k + 1]) @ model.creative.user_projector.weight.T
+                logit = model.match(soft, torch.from_numpy(ads[a : a + 1])).item()
+                assert found[k, a] == pytest.approx(1 / (1 + np.exp(-(0.5 * logit - 1.0))), rel=1e-4)
