@@ -18,7 +18,7 @@ import pandas as pd
 from data_synthesis.evidence import count_items
 from data_synthesis.language import FUNCTION_WORDS, UNITS, WORD
 
-LONG_TERM, SHORT_TERM = 4, 2
+LONG_TERM, SHORT_TERM = 8, 3
 RECENT_SHARE = 0.2
 MOST_WORDS = 5
 REPEATS = 1.5

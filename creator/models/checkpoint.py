@@ -5,7 +5,8 @@
     adapter.safetensors                   the LoRA adapters before they were merged into creative_llm/
     model.json                            ModelConfig
 
-A *light* folder lacks item_llm/ and creative_llm/: loading it takes both from their backbones and merges the adapters.
+A *light* folder lacks item_llm/ and, where the Creative LLM was adapted, creative_llm/: loading takes them from their
+backbones and merges the adapters.
 """
 
 from __future__ import annotations
@@ -87,13 +88,9 @@ def save_model(model: HllmCreator, folder: Path, *, light: bool = False) -> None
     Args:
         model: what to save.
         folder: an existing folder.
-        light: leave out the Item LLM and the Creative LLM, which come from their backbones again on loading; only for
-            a model whose Item LLM was frozen and whose Creative LLM was adapted. Half precision.
+        light: leave out what comes from a backbone again on loading: the Item LLM, which must have been frozen, and
+            an adapted Creative LLM. Half precision.
     """
-    if light and not model.config.lora_rank:
-        raise ModelError(
-            "a light folder needs adapters", got="a Creative LLM trained whole", cure="train with lora_rank > 0"
-        )
     number = torch.float16 if light else torch.float32
     write_text(folder / "model.json", model.config.to_json())
     save_file({name: t.to(number) for name, t in head_parameters(model).items()}, folder / "heads.safetensors")
@@ -102,15 +99,18 @@ def save_model(model: HllmCreator, folder: Path, *, light: bool = False) -> None
     user.float()
     if adapters := _adapters(model):
         save_file({name: t.to(number) for name, t in adapters.items()}, folder / "adapter.safetensors")
-    if light:
-        return
-    item: Any = model.item.llm
-    item.save_pretrained(folder / FOLDERS["item"])
-    model.item.tokenizer.save_pretrained(folder / FOLDERS["item"])
     creative: Any = model.creative.llm
-    if model.config.lora_rank and hasattr(creative, "merge_and_unload"):
-        model.creative.llm = creative = creative.merge_and_unload()
-    creative.save_pretrained(folder / FOLDERS["creative"])
+    if light and model.config.lora_rank:
+        return
+    if not light:
+        item: Any = model.item.llm
+        item.save_pretrained(folder / FOLDERS["item"])
+        model.item.tokenizer.save_pretrained(folder / FOLDERS["item"])
+        if hasattr(creative, "merge_and_unload"):
+            model.creative.llm = creative = creative.merge_and_unload()
+    (creative.half() if light else creative).save_pretrained(folder / FOLDERS["creative"])
+    if light:
+        creative.float()
     model.creative.tokenizer.save_pretrained(folder / FOLDERS["creative"])
 
 
@@ -131,15 +131,16 @@ def load_model(
     if not (folder / "model.json").is_file():
         raise ModelError(f"{folder} is no model folder", got="no model.json", cure="make one with 'hllm-creator train'")
     config = ModelConfig.from_json((folder / "model.json").read_text(encoding="utf-8"), str(folder / "model.json"))
-    light = not (folder / FOLDERS["creative"]).is_dir()
     item_folder, creative_folder = folder / FOLDERS["item"], folder / FOLDERS["creative"]
-    if light:
+    light = not creative_folder.is_dir()
+    if not item_folder.is_dir():
         from creator.engine.backbone import resolve_backbone
 
-        item_folder, creative_folder = (
-            resolve_backbone(config.item_backbone),
-            resolve_backbone(config.creative_backbone),
-        )
+        item_folder = resolve_backbone(config.item_backbone)
+        if light:
+            creative_folder = resolve_backbone(config.creative_backbone)
+        else:  # a light folder keeps a Creative LLM that was trained whole in half precision; it computes in full
+            dtype = dtype or torch.float32
     item = _item(item_folder, config)
     user = UserEncoder(
         _decoder(folder / FOLDERS["user"], 0),

@@ -23,19 +23,18 @@ def write_card(model: HllmCreator, data: Data, examples: Artefact | None, folder
     path = folder / "model_card.md"
     history = read_history(folder / "history.jsonl")
     inherited = init / "model_card.md" if init is not None else None
-    if not any("total" in row for row in history) or (
-        inherited is not None and inherited.is_file() and _untouched(folder, init)
-    ):
-        if inherited is not None and inherited.is_file():
-            write_text(path, inherited.read_text(encoding="utf-8"))
-            return path
+    trained_here = any("total" in row for row in history) and not _untouched(folder, init)
+    if inherited is not None and inherited.is_file() and not trained_here:
+        write_text(path, inherited.read_text(encoding="utf-8"))
+        return path
     config, facts = model.config, data.artefact.facts
     source = str(facts.get("source", "tables"))
     counts = {"Item LLM": model.item.llm, "User LLM": model.user.llm, "Creative LLM": model.creative.llm}
     lines = [
         "# Model card",
         "",
-        "Writes ad titles for clusters of users. A title may only be used after its fact check; the model alone guarantees nothing.",
+        "Writes ad titles for clusters of users. A title may only be used after its fact check; the model alone "
+        "guarantees nothing.",
         "",
         "## Parts",
         "",
@@ -44,14 +43,16 @@ def write_card(model: HllmCreator, data: Data, examples: Artefact | None, folder
             for name, part in counts.items()
         ],
         f"- Item LLM from: {LICENCES.get(config.item_backbone, config.item_backbone)}",
-        f"- Creative LLM from: {LICENCES.get(config.creative_backbone, config.creative_backbone)}, LoRA rank {config.lora_rank}",
-        f"- history {config.history} events, soft token {config.position}, match head {config.match_head} of width {config.match_width}",
+        f"- Creative LLM from: {LICENCES.get(config.creative_backbone, config.creative_backbone)}, "
+        f"LoRA rank {config.lora_rank}",
+        f"- history {config.history} events, soft token {config.position}, match head {config.match_head} "
+        f"of width {config.match_width}",
         "",
         "## Data",
         "",
         f"- {source}: {DATA_LICENCES.get(source, 'your own tables')}",
-        f"- {len(data.items):,} items, {len(data.histories.user_ids):,} users, {len(data.events):,} events; nothing at or after "
-        f"{float(str(facts['train_until'])):.0f} (epoch seconds) was trained on",
+        f"- {len(data.items):,} items, {len(data.histories.user_ids):,} users, {len(data.events):,} events; nothing "
+        f"at or after {float(str(facts['train_until'])):.0f} (epoch seconds) was trained on",
     ]
     if examples is not None:
         lines.append(f"- examples: {examples.manifest.get('rows')}")

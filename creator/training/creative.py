@@ -272,7 +272,7 @@ def train_creative(
 
     def validate() -> dict[str, float]:
         random = np.random.default_rng(12345)
-        rows = held.draw(random, 6, 16)
+        rows = held.draw(random, 64, 4)
         if check is None:
             return {}
         figures = {name: float(loss) for name, loss in check.losses(rows, random).items()}

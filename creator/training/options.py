@@ -14,10 +14,12 @@ class Architecture:
     """Settings that shape a new model; a model that is gone on from keeps its own."""
 
     item: str = option("minilm", help="Item LLM: 'minilm', 'smollm2', a Hugging Face folder or hub id")
-    creative: str = option("smollm2", help="Creative LLM: likewise")
+    creative: str = option("smollm2", help="Creative LLM: likewise, or 'new', a small one with a vocabulary of its own")
+    creative_width: int = option(384, help="width of a new Creative LLM, a multiple of 64")
+    vocabulary: int = option(4096, help="tokens of a new Creative LLM's vocabulary, at most")
     user: str | None = option(None, help="User LLM: likewise; left out, a new Llama of the Item LLM's width")
     user_layers: int = option(2, help="layers of the User LLM that are made or kept; 0 keeps all")
-    creative_layers: int = option(0, help="layers of the Creative LLM that are kept; 0 keeps all")
+    creative_layers: int = option(0, help="layers of the Creative LLM that are kept, 0 for all; of a new one, 0 for 4")
     history: int = option(50, help="events of a history that the User LLM reads")
     item_text_tokens: int = option(64, help="an item's text is cut to this many tokens")
     time_features: Literal["none", "age"] = option("none", help="add a learned embedding of each event's age")
@@ -101,6 +103,10 @@ def _range_faults(options: PretrainOptions | TrainOptions) -> list[str]:
         for name in ("steps", "user_layers", "creative_layers", "lora_rank")
         if getattr(options, name) < 0
     ]
+    if options.creative_width < 64 or options.creative_width % 64:
+        found.append(f"creative_width: got {options.creative_width}, expected a multiple of 64")
+    if options.creative == "new" and options.lora_rank:
+        found.append(f"lora_rank: got {options.lora_rank}, expected 0: a new Creative LLM is trained whole")
     if options.learning_rate <= 0:
         found.append(f"learning_rate: got {options.learning_rate}, expected more than 0")
     return found

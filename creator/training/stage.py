@@ -14,11 +14,14 @@ from creator.core.artefacts import Artefact, Draft, open_artefact, write_artefac
 from creator.core.data import EXAMPLES, Data, open_data, read_table
 from creator.core.errors import InputError
 from creator.core.progress import say
+from creator.core.records import AdId
 from creator.engine.backbone import resolve_backbone
 from creator.models.assembly import Float, HllmCreator
 from creator.models.checkpoint import build_model, load_model, save_model
 from creator.models.config import ModelConfig
 from creator.models.item_store import drop_blocks, encode_catalogue
+from creator.models.new_llm import make_llm
+from creator.models.prompts import ad_text
 from creator.models.user_encoder import start_as_mean
 from creator.training.calibration import calibrate
 from creator.training.card import write_card
@@ -75,7 +78,7 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
             load_model(options.init)
     with write_artefact(options.out, "model", config=_config(options), inputs=inputs) as draft:
         torch.manual_seed(options.seed)
-        model = _start(options)
+        model = _start(options, data, examples, draft.path)
         items: Float | None = None
         if options.steps or options.match_steps:
             items = encode_catalogue(model, data.item_texts, draft.path)
@@ -90,10 +93,12 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
     return {"steps": options.steps, **draft.facts, "out": str(options.out)}
 
 
-def _start(options: TrainOptions) -> HllmCreator:
+def _start(options: TrainOptions, data: Data, examples: Artefact, folder: Path) -> HllmCreator:
     """The model that training begins with: a new one, or the one to go on from."""
     if options.init is None:
-        return _new_model(options)
+        return _new_model(
+            options, _own_creative(options, data, examples, folder) if options.creative == "new" else None
+        )
     if options.light is not None and (options.init / "creative_llm").is_dir():
         raise InputError(
             "a light folder cannot be written from a whole model",
@@ -102,6 +107,24 @@ def _start(options: TrainOptions) -> HllmCreator:
             cure="leave --light out",
         )
     return load_model(options.init, adapters=options.steps > 0 or options.light is not None)
+
+
+def _own_creative(options: TrainOptions, data: Data, examples: Artefact, folder: Path) -> Path:
+    """An untrained Creative LLM whose vocabulary is that of the training examples and their ads."""
+    out = folder / ".new_creative"
+    if not (out / "config.json").is_file():
+        frame = _training_rows(examples)
+        ads = [ad_text(data.ads[AdId(ad_id)]) for ad_id in sorted(set(frame["ad_id"]))]
+        texts = [*ads, *(" " + title for title in frame["title"]), *sorted(set(frame["profile"]))]
+        make_llm(
+            out,
+            texts,
+            width=options.creative_width,
+            layers=options.creative_layers or 4,
+            vocabulary=options.vocabulary,
+            seed=options.seed,
+        )
+    return out
 
 
 def _training_rows(examples: Artefact) -> pd.DataFrame:
@@ -161,6 +184,7 @@ def _close(
     draft.rows.update(steps=options.steps)
     finish(draft.path)
     drop_blocks(draft.path)
+    shutil.rmtree(draft.path / ".new_creative", ignore_errors=True)
 
 
 def _carry_history(init: Path, folder: Path) -> None:
@@ -174,8 +198,8 @@ def _has_creative_history(init: Path | None) -> bool:
     return path is not None and path.is_file() and '"creative"' in path.read_text(encoding="utf-8")
 
 
-def _new_model(options: PretrainOptions | TrainOptions) -> HllmCreator:
-    item, creative = resolve_backbone(options.item), resolve_backbone(options.creative)
+def _new_model(options: PretrainOptions | TrainOptions, creative: Path | None = None) -> HllmCreator:
+    item, creative = resolve_backbone(options.item), creative or resolve_backbone(options.creative)
     pooling = "mean" if '"BertModel"' in (item / "config.json").read_text(encoding="utf-8") else "item_token"
     config = ModelConfig(
         item_pooling=pooling,
@@ -189,7 +213,7 @@ def _new_model(options: PretrainOptions | TrainOptions) -> HllmCreator:
         match_head=options.match_head,
         item_backbone=options.item,
         creative_backbone=options.creative,
-        creative_layers=options.creative_layers,
+        creative_layers=0 if options.creative == "new" else options.creative_layers,
         lora_rank=options.lora_rank,
     )
     dtype = torch.bfloat16 if options.dtype == "bf16" and options.lora_rank else torch.float32
