@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from creator.core.command import Command
 from creator.generation.options import EmbedOptions, GenerateOptions
+from creator.models.convert_options import ConvertReferenceOptions
 from creator.pipeline.run import RunOptions
 from creator.training.options import PretrainOptions, TrainOptions
 
@@ -35,6 +36,13 @@ COMMANDS: tuple[Command, ...] = (
         GenerateOptions,
         "creator.generation.titles:generate",
         "hllm-creator generate --model MODEL --data DATA --clusters CLUSTERS --pairs PAIRS --out TITLES",
+    ),
+    Command(
+        "convert reference",
+        "turn a released HLLM or HLLM-Creator state dict into a MODEL folder",
+        ConvertReferenceOptions,
+        "creator.models.reference:convert_reference",
+        "hllm-creator convert reference --weights zero3_merge_states.pt --config HLLM_Creator.yaml --out MODEL",
     ),
     Command(
         "run",

@@ -28,7 +28,10 @@ class ModelConfig:
         position: where the soft token stands: "user_first" [instruction | U | ad | cue] (the reference) or
             "ad_first" [instruction | ad | U | cue], whose prefix is shared by all clusters of an ad.
         instruction: first words of the creative prompt.
-        cue: last words of the creative prompt, before the title.
+        ad_template: how the ad is written in the prompt, with {title} and {description}; when empty, its title and one
+            selling point a line.
+        cue: last words of the creative prompt, before the title; where they end in a space or a new line, or are
+            empty, the title starts without a space.
         ad_tokens: the ad's text is cut to this many tokens.
         title_tokens: the longest title that is trained on or written, in tokens.
         profile_instruction: words between the reconstruction soft token and the profile.
@@ -55,6 +58,7 @@ class ModelConfig:
     user_prompt_ids: tuple[int, ...] = ()
     position: Literal["ad_first", "user_first"] = "ad_first"
     instruction: str = "Write a title for this ad that leads with what its reader cares about.\n"
+    ad_template: str = ""
     cue: str = "\nTitle:"
     ad_tokens: int = 160
     title_tokens: int = 40
