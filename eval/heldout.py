@@ -43,7 +43,8 @@ class HeldOut:
 def held_out_impressions(data: Data) -> HeldOut:
     """DATA's impressions at or after `train_until`, and those of ads that are not trainable.
 
-    These are the ones that training leaves out (creator.training.impressions). The window of an impression ends before its timestamp or the ad's `starts_at`, whichever is earlier.
+    These are the ones that training leaves out (creator.training.impressions). The window of an impression ends before
+    its timestamp or the ad's `starts_at`, whichever is earlier.
     """
     ads, seen = data.ads_frame, data.impressions
     row = pd.Index(ads["ad_id"]).get_indexer(pd.Index(seen["ad_id"]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -202,12 +201,13 @@ def start_projectors(
     *,
     windows: int = 2000,
     ridge: float = 1e-3,
+    carry_match: bool = False,
 ) -> None:
     """Start both soft tokens near the words of the profile: a ridge regression from U to the profile's mean word.
 
     A random projection puts every user at the same meaningless point of the Creative LLM's input space, and the title
     loss alone does not get out of there (docs/log.md). Deviations from the mean user are scaled up to the length of a
-    word embedding, so that users differ as words do. The match head's user tower is carried over exactly.
+    word embedding, so that users differ as words do.
 
     Args:
         model: whose `user_projector` and `profile_projector` are set.
@@ -216,6 +216,8 @@ def start_projectors(
         item_embeddings: [I, d].
         windows: how many distinct windows.
         ridge: relative to the mean squared length of U.
+        carry_match: keep what a pretrained match head says exactly, by undoing the change in its user tower. A fresh
+            head has nothing to keep, and the inverse of a small projection would blow it up.
     """
     keys, first = np.unique(np.stack([examples.users, examples.as_of]), axis=1, return_index=True)
     chosen = np.random.default_rng(0).permutation(len(first))[:windows]
@@ -239,11 +241,11 @@ def start_projectors(
     weight = torch.linalg.solve(
         gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype), users.T @ target
     ).T
-    old: Any = model.creative.user_projector.weight
-    tower = model.match.user_tower.weight
-    carried = tower.double().cpu() @ old.double().cpu() @ torch.linalg.pinv(weight)
-    tower.copy_(carried.float())
-    old.copy_(weight.float())
+    projector: Tensor = model.creative.user_projector.weight
+    if carry_match:
+        tower = model.match.user_tower.weight
+        tower.copy_((tower.double().cpu() @ projector.double().cpu() @ torch.linalg.pinv(weight)).float())
+    projector.copy_(weight.float())
     model.creative.profile_projector.weight.copy_(weight.float())
 
 

@@ -141,7 +141,7 @@ def _train(
     if options.init is None and options.user is None:
         start_as_mean(model.user, torch.from_numpy(items))
     if not (draft.path / ".checkpoint.pt").is_file() and not _has_creative_history(options.init):
-        start_projectors(model, Examples(frame, data), data, items)
+        start_projectors(model, Examples(frame, data), data, items, carry_match=options.init is not None)
     settings = CreativeSettings(
         ads=options.ads,
         titles_per_ad=options.titles_per_ad,
@@ -217,9 +217,8 @@ def _new_model(options: PretrainOptions | TrainOptions, creative: Path | None = 
         lora_rank=options.lora_rank,
     )
     dtype = torch.bfloat16 if options.dtype == "bf16" and options.lora_rank else torch.float32
-    say(
-        f"building a model: item {options.item}, user {options.user or 'new'} ({options.user_layers} layers), creative {options.creative}"
-    )
+    user = f"{options.user or 'new'} ({options.user_layers} layers)"
+    say(f"building a model: item {options.item}, user {user}, creative {options.creative}")
     return build_model(
         config,
         item_folder=item,

@@ -50,8 +50,13 @@ def shop(impressions: list[tuple[str, str, float, bool]]) -> Data:
 
 def test_only_what_training_leaves_out_counts_and_users_without_events_are_counted_apart() -> None:
     data = shop(
-        [("ann", "old", 9, True), ("ann", "climb", 9, True), ("nobody", "climb", 9, False), ("ann", "?", 9, True)]
-        + [("ann", "old", 20, True)]
+        [
+            ("ann", "old", 9, True),
+            ("ann", "climb", 9, True),
+            ("nobody", "climb", 9, False),
+            ("ann", "?", 9, True),
+            ("ann", "old", 20, True),
+        ]
     )
     held = held_out_impressions(data)
     assert held.ads.tolist() == [1, 0]
