@@ -145,7 +145,7 @@ def _chunk(reading: Reading, quantity: Quantity) -> tuple[int, int]:
 
 def _conditions(reading: Reading) -> Iterator[Finding]:
     title = Title(reading.folded.text, reading.words, content_stems(reading.words), reading.quantities)
-    dropped = dropped_conditions(title, reading.facts.clauses, reading.facts.spoken)
+    dropped = dropped_conditions(title, reading.facts.clauses, reading.facts.stated)
     if dropped is not None:
         passage = dropped.clause.passage
         yield reading.finding(

@@ -10,6 +10,7 @@ from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, 
 from creator.facts.stated import SWITCHES, Fact
 from creator.facts.text import listed
 from creator.facts.units import COUNT, PERCENT, Unit, is_money, unit_forms
+from creator.facts.vocabulary import stems
 
 ABOUT_WITHIN = Fraction(1, 10)  # "about 5" is true of 4.5 to 5.5
 CONVERSION_WITHIN = Fraction(1, 100)  # a rounded ounce-to-gram figure may be this far off
@@ -39,6 +40,7 @@ _KINDS = frozenset(
     )
 )
 _TOGETHER = listed("total altogether combined both together pair across all overall")
+_FEW = stems("student member subscriber child senior concession pensioner teacher trade")  # who pays another price
 _LESS = listed(
     "less cheaper off saving save saves savings under reduced knocks knocked lower cut cuts extra more dearer "
     "difference"
@@ -85,6 +87,8 @@ def match(
     own = [f for f in equal if not f.derived]
     fitting = [f for f in equal if _fits(claim, f, said)]
     if fitting and claim.cut and claim.relation == IS and all(f.quantity.relation == AT_MOST for f in fitting):
+        return Match(fitting[0], False, loose=True)
+    if fitting and is_money(claim.units[0]) and all(f.near & _FEW and not said & f.near & _FEW for f in fitting):
         return Match(fitting[0], False, loose=True)
     if fitting:
         stated = [f for f in fitting if f.derived != "listed"]
@@ -250,6 +254,8 @@ def _unit_price(claim: Quantity, value: Fraction, said: frozenset[Fraction], fac
     prices = [f.quantity.low for f in facts if is_money(f.quantity.units[0]) and f.quantity.low == f.quantity.high]
     for fact in facts:
         size = fact.quantity
+        if fact.derived:
+            continue
         if size.low != size.high or size.low <= 0 or is_money(size.units[0]):
             continue
         if unit is not None and unit.dimension == size.units[0].dimension:

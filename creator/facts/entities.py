@@ -32,12 +32,20 @@ class Known:
     def has(self, word: Word) -> bool:
         """Whether the ad carries the word, an inflection, a synonym or something that implies it."""
         return (
-            word.stem in self.stems or self.implies(word.text) or self._compound(word.text) or self._people(word.text)
+            word.stem in self.stems
+            or self.implies(word.text)
+            or self._compound(word.text)
+            or self._people(word.text)
+            or self.ends(word.text)
         )
 
     def implies(self, text: str) -> bool:
         """Whether one of the word's two most usual meanings follows from the ad's words."""
         return any(sense in self.meanings for sense in vocabulary().meanings.senses_of(text)[:2])
+
+    def ends(self, text: str) -> bool:
+        """ "watch" of "smartwatch": a closed compound is a kind of what it ends in."""
+        return len(text) >= 4 and any(spoken.endswith(text) and len(spoken) - len(text) >= 3 for spoken in self.spoken)
 
     def _people(self, text: str) -> bool:
         """ "Cumbrian" of "Cumbria": the adjective of a place the ad names."""

@@ -56,9 +56,10 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
 def _phrasal(before: str, spoken: list[Word]) -> bool:
     """Whether a last "on" or "in" belongs to a verb: "Dive In", "Put the Kettle On"."""
     particle = listed(
-        "put keep turn switch leave have try bring get dive drop stop come tune log sign settle tuck snuggle pop"
+        "put keep turn switch leave have try bring get dive drop stop come "
+        "tune log sign settle tuck snuggle pop built thrown set cut"
     )
-    return before in particle or any(w.text in particle for w in spoken[:2])
+    return before in particle or before.endswith("ed") or any(w.text in particle for w in spoken[:2])
 
 
 def injection_faults(folded: str) -> list[PolicyFault]:

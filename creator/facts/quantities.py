@@ -19,7 +19,7 @@ _CUES: tuple[tuple[str, str, str], ...] = (  # direction, words before the amoun
     (
         AT_LEAST,
         "at least|minimum|min|no less than|not less than|as little as|starting at|no fewer than|至 少",
-        "+|or more|or over|and over|and up|or above|and above|or longer|minimum|以 上",
+        "+|- plus|or more|or over|and over|and up|or above|and above|or longer|minimum|以 上",
     ),
     (UNDER, "under|less than|below|fewer than|lighter than|within less than|不 到", ""),
     (
@@ -27,10 +27,18 @@ _CUES: tuple[tuple[str, str, str], ...] = (  # direction, words before the amoun
         "up to|at most|maximum|max|no more than|not more than|as much as|as many as|as long as|within|最 多",
         "or less|or fewer|or under|max|maximum|tops|以 内",
     ),
-    (ABOUT, "about|around|approximately|approx|roughly|nearly|almost|circa|some|~|close to|约", ""),
+    (
+        ABOUT,
+        "about|around|approximately|approx|roughly|nearly|almost|circa|some|~|close to|约",
+        "- odd|- ish|or so|or thereabouts",
+    ),
 )
-_BEFORE = {tuple(cue.split()): relation for relation, before, _ in _CUES for cue in before.split("|")}
-_AFTER = {tuple(cue.split()): relation for relation, _, after in _CUES for cue in after.split("|") if cue}
+_BEFORE: dict[tuple[str, ...], str] = {
+    tuple(cue.split()): relation for relation, before, _ in _CUES for cue in before.split("|")
+}
+_AFTER: dict[tuple[str, ...], str] = {
+    tuple(cue.split()): relation for relation, _, after in _CUES for cue in after.split("|") if cue
+}
 _LOOK_BACK, _CONTEXT = 3, 4
 _RATE_WORDS = frozenset(("a", "an", "per", "each", "every", "/"))
 _STOPS = listed(

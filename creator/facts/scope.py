@@ -53,13 +53,13 @@ class Dropped:
     last: int
 
 
-def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: frozenset[str]) -> Dropped | None:
+def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> Dropped | None:
     """The first condition a title's offer or "every" leaves out, if it does.
 
     Args:
         title: the title.
         clauses: the ad's sentences.
-        stated: the ad's words as written (folded).
+        stated: the ad's fields, folded.
 
     A title keeps an offer's conditions when it keeps those of any one sentence of the ad that states the offer.
     """
@@ -245,7 +245,7 @@ def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
     return bool(condition.stems & title.stems) and not (universal and condition.kind in ("selection", "plan"))
 
 
-def _harmless(title: Title, match: re.Match[str], stated: frozenset[str]) -> bool:
+def _harmless(title: Title, match: re.Match[str], stated: str) -> bool:
     """ "every morning", "all you need", "any two": nothing is claimed of all products, customers or orders."""
     _, at = _words_in(title.words, match.start(), match.end())
     if match.group() in ("each", "every", "all", "any", "never", "both", "whole", "entire"):
@@ -258,12 +258,10 @@ def _harmless(title: Title, match: re.Match[str], stated: frozenset[str]) -> boo
             return False
         if after is None or after.text in _TIMES or after.text.removesuffix("s") in _TIMES or after.kind == "number":
             return True
-        return any(q.first <= at + 1 <= q.last for q in title.quantities)
-    return (
-        match.group() in ("guaranteed",)
-        or match.group() in stated
-        or (match.group() == "for life" and "lifetime" in stated)
-    )
+        own = re.search(rf"\b{match.group()} {re.escape(after.text)}\b", stated) is not None
+        return own or any(q.first <= at + 1 <= q.last for q in title.quantities)
+    own = re.search(rf"\b{re.escape(match.group())}\b", stated) is not None
+    return own or match.group() == "guaranteed" or (match.group() == "for life" and "lifetime" in stated)
 
 
 def _words_in(found: Sequence[Word], start: int, end: int) -> tuple[int, int]:

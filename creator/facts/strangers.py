@@ -15,7 +15,7 @@ from creator.facts.entities import Known
 from creator.facts.segments import Segment, segment_at
 from creator.facts.text import Word, listed, stem_of
 from creator.facts.units import unit_forms
-from creator.facts.vocabulary import base_forms, vocabulary
+from creator.facts.vocabulary import base_forms, singular_forms, vocabulary
 
 _PREPOSITIONS = listed(
     "with for from in into by to of on at under without per as until via including featuring plus inside across "
@@ -109,11 +109,14 @@ def _judge(
     kind, framed = vocab.meanings.class_of(text), place is Place.FRAME
     if vocab.claiming.has(text) and not _only_plain(text):
         return FindingKind.UNSUPPORTED, SURE
-    if vocab.plain.has(text):
-        return _plain(text, kind, place)
+    if _is_plain(text):
+        does = n > 0 and found[n - 1].text in ("that", "which")  # "a jacket that tucks away"
+        return None if does or known.ends(text) else _plain(text, kind, place)
     if _is_call(found, segment, n):
         return FindingKind.UNSUPPORTED, MILD
-    if known.has(found[n]) and not (place is Place.HEAD and _is_thing(text) and not known.implies(text)):
+    if known.has(found[n]) and not (
+        place is Place.HEAD and _is_thing(text) and not known.implies(text) and not known.ends(text)
+    ):
         return None
     if (
         text in vocab.meanings.places
@@ -124,6 +127,14 @@ def _judge(
     if place in (Place.MODIFIER, Place.HEAD) and kind in ("", "artifact") and _replaces(found, segment, n, known):
         return FindingKind.WRONG_PRODUCT, SURE
     return _thing(found, segment, n, known, place) or _other(found, n, known, place, framed=framed)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the word claims nothing; an agent noun does so only if listed itself ("lover", but no "tracker")."""
+    plain = vocabulary().plain
+    if text.endswith(("er", "or", "ers", "ors")):
+        return any(form in plain.exact for form in singular_forms(text))
+    return plain.has(text)
 
 
 def _plain(text: str, kind: str, place: Place) -> tuple[FindingKind, float] | None:
@@ -158,7 +169,8 @@ def _thing(
     if place is Place.SOURCE or _in_list(found, n, known):
         return FindingKind.ENTITY, SURE
     if _is_thing(text):
-        return (FindingKind.WRONG_PRODUCT if place is Place.MODIFIER else FindingKind.UNSUPPORTED), SURE
+        first = place is Place.MODIFIER or not _governor(found, segment, n)
+        return (FindingKind.WRONG_PRODUCT if first else FindingKind.UNSUPPORTED), SURE
     return FindingKind.WRONG_PRODUCT if kind == "animal" and place is Place.MODIFIER else FindingKind.ENTITY, SURE
 
 
@@ -213,14 +225,23 @@ def _place(found: Sequence[Word], segment: Segment, n: int, known: Known) -> Pla
 
 
 def _governor(found: Sequence[Word], segment: Segment, n: int) -> str:
-    """The last preposition (or "includes") before a word in its segment."""
-    return next(
-        (w.text for w in reversed(found[segment.first : n]) if w.text in _PREPOSITIONS or w.text in _FEATURE), ""
-    )
+    """The last preposition (or "includes") before a word in its segment; the one in "built-in" is none."""
+    for at in range(n - 1, segment.first - 1, -1):
+        text = found[at].text
+        if (text in _PREPOSITIONS or text in _FEATURE) and not (at and found[at - 1].text == "-"):
+            return text
+    return ""
 
 
 def _in_audience(found: Sequence[Word], segment: Segment, n: int) -> bool:
     """Whether a word belongs to a phrase such as "for wet-weather walkers"."""
+    comma = next((at for at in range(segment.first, segment.last) if found[at].text == ","), None)
+    if comma is not None and segment.first <= n < comma and found[comma - 1].text.endswith(_AUDIENCE):
+        after = found[comma + 1].text if comma + 1 < segment.last else ""
+        if after in vocabulary().meanings.verbs and not any(
+            w.text in _PREPOSITIONS for w in found[segment.first : comma]
+        ):
+            return True  # "Home lifters, meet ..."
     start = next((at for at in range(n - 1, segment.first - 1, -1) if found[at].text == "for"), None)
     if start is None or any(w.text in _PREPOSITIONS for w in found[start + 1 : n]):
         return False
@@ -245,7 +266,15 @@ def _is_call(found: Sequence[Word], segment: Segment, n: int) -> bool:
         before.text in _JOINS and all(w.text in meanings.verbs or w.text in _JOINS for w in found[segment.first : n])
     )
     items = [w for w in found[segment.first : segment.last] if w.text not in _JOINS]
-    listed_verbs = len(items) >= 3 and all(base in meanings.verbs for base in (w.text for w in items[:2]))
+    after = found[n + 1].text if n + 1 < segment.last else ""
+    if (
+        before is None
+        and after in ("your", "the", "a", "an", "it", "into", "up", "away")
+        and found[n].text in meanings.verbs
+    ):
+        return True
+    joined = after == ","
+    listed_verbs = joined and len(items) >= 3 and all(base in meanings.verbs for base in (w.text for w in items[:2]))
     return opens and found[n].text in meanings.verbs and (listed_verbs or not meanings.class_of(found[n].text))
 
 
