@@ -11,6 +11,7 @@ backbones and merges the adapters.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,13 @@ from creator.core.errors import ModelError
 from creator.models.assembly import HllmCreator
 from creator.models.config import ModelConfig
 from creator.models.creative import CreativeLLM
-from creator.models.item_encoder import ItemEncoder
+from creator.models.parts import (
+    new_user_llm,
+    read_causal_llm,
+    read_decoder,
+    read_item_encoder,
+    read_tokenizer,
+)
 from creator.models.user_encoder import UserEncoder
 
 FOLDERS = {"item": "item_llm", "user": "user_llm", "creative": "creative_llm"}
@@ -53,17 +60,19 @@ def build_model(
     Raises:
         ModelError: a folder is no model, or of a kind that does not fit.
     """
-    item = _item(item_folder, config)
-    user_llm = _new_user_llm(item.width, user_layers) if user_folder is None else _decoder(user_folder, user_layers)
+    item = read_item_encoder(item_folder, config)
+    user_llm = new_user_llm(item.width, user_layers) if user_folder is None else read_decoder(user_folder, user_layers)
     prompt_ids = (
-        tuple(_tokenizer(user_folder)(config.user_prompt)["input_ids"]) if user_folder and config.user_prompt else ()
+        tuple(read_tokenizer(user_folder)(config.user_prompt)["input_ids"])
+        if user_folder and config.user_prompt
+        else ()
     )
     config = replace(config, user_prompt_ids=prompt_ids)
     user = UserEncoder(user_llm, item.width, prompt_ids, with_age=config.time_features == "age")
-    creative_llm: Any = _causal(creative_folder, config.creative_layers, dtype)
+    creative_llm: Any = read_causal_llm(creative_folder, config.creative_layers, dtype)
     if config.lora_rank:
         creative_llm = with_adapters(creative_llm, config.lora_rank)
-    return HllmCreator(config, item, user, CreativeLLM(creative_llm, _tokenizer(creative_folder), user.width))
+    return HllmCreator(config, item, user, CreativeLLM(creative_llm, read_tokenizer(creative_folder), user.width))
 
 
 def with_adapters(llm: nn.Module, rank: int) -> nn.Module:
@@ -94,23 +103,18 @@ def save_model(model: HllmCreator, folder: Path, *, light: bool = False) -> None
     number = torch.float16 if light else torch.float32
     write_text(folder / "model.json", model.config.to_json())
     save_file({name: t.to(number) for name, t in head_parameters(model).items()}, folder / "heads.safetensors")
-    user: Any = model.user.llm
-    (user.half() if light else user).save_pretrained(folder / FOLDERS["user"])
-    user.float()
+    _save_llm(model.user.llm, folder / FOLDERS["user"], half=light)
     if adapters := _adapters(model):
         save_file({name: t.to(number) for name, t in adapters.items()}, folder / "adapter.safetensors")
-    creative: Any = model.creative.llm
     if light and model.config.lora_rank:
         return
+    creative: Any = model.creative.llm
     if not light:
-        item: Any = model.item.llm
-        item.save_pretrained(folder / FOLDERS["item"])
+        _save_llm(model.item.llm, folder / FOLDERS["item"], half=False)
         model.item.tokenizer.save_pretrained(folder / FOLDERS["item"])
         if hasattr(creative, "merge_and_unload"):
             model.creative.llm = creative = creative.merge_and_unload()
-    (creative.half() if light else creative).save_pretrained(folder / FOLDERS["creative"])
-    if light:
-        creative.float()
+    _save_llm(creative, folder / FOLDERS["creative"], half=light)
     model.creative.tokenizer.save_pretrained(folder / FOLDERS["creative"])
 
 
@@ -141,23 +145,29 @@ def load_model(
             creative_folder = resolve_backbone(config.creative_backbone)
         else:  # a light folder keeps a Creative LLM that was trained whole in half precision; it computes in full
             dtype = dtype or torch.float32
-    item = _item(item_folder, config)
+    item = read_item_encoder(item_folder, config)
     user = UserEncoder(
-        _decoder(folder / FOLDERS["user"], 0),
+        read_decoder(folder / FOLDERS["user"], 0),
         item.width,
         config.user_prompt_ids,
         with_age=config.time_features == "age",
     )
-    creative_llm: Any = _causal(creative_folder, config.creative_layers if light else 0, dtype or "auto")
+    creative_llm: Any = read_causal_llm(creative_folder, config.creative_layers if light else 0, dtype or "auto")
     if light or (adapters and config.lora_rank):
         creative_llm = with_adapters(creative_llm, config.lora_rank)
-    model = HllmCreator(config, item, user, CreativeLLM(creative_llm, _tokenizer(creative_folder), user.width))
+    model = HllmCreator(config, item, user, CreativeLLM(creative_llm, read_tokenizer(creative_folder), user.width))
     _fill(model, head_parameters(model), _tensors(folder / "heads.safetensors"), folder)
     if light:
         _fill(model, _adapters(model), _tensors(folder / "adapter.safetensors"), folder)
         if not adapters:
             model.creative.llm = creative_llm.merge_and_unload()
     return model.eval().to(device)
+
+
+def _save_llm(llm: nn.Module, folder: Path, *, half: bool) -> None:
+    # a copy: rounding the model itself would round what is saved of it next
+    written: Any = copy.deepcopy(llm).half() if half else llm
+    written.save_pretrained(folder)
 
 
 def head_parameters(model: HllmCreator) -> dict[str, Tensor]:
@@ -197,91 +207,3 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise ModelError(
             f"{path} is missing or not readable safetensors", cure="use the folder as train wrote it"
         ) from None
-
-
-def _tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    return _load(AutoTokenizer, folder)
-
-
-def _item(folder: Path, config: ModelConfig) -> ItemEncoder:
-    from transformers import AutoModel
-
-    llm: Any = _load(AutoModel, folder, dtype=torch.float32)
-    return ItemEncoder(
-        llm,
-        _tokenizer(folder),
-        config.item_pooling,
-        config.item_text_tokens,
-        prompt=config.item_prompt,
-        start=config.item_start,
-    )
-
-
-def _decoder(folder: Path, layers: int) -> nn.Module:
-    from transformers import AutoModel
-
-    return _truncate(_load(AutoModel, folder, dtype=torch.float32), layers)
-
-
-def _causal(folder: Path, layers: int, dtype: torch.dtype | str) -> nn.Module:
-    from transformers import AutoModelForCausalLM
-
-    llm: Any = _load(AutoModelForCausalLM, folder, dtype=dtype)
-    _truncate(llm.get_decoder(), layers)
-    if layers:
-        llm.config.num_hidden_layers = layers
-    return llm
-
-
-def _load(loader: Any, folder: Path, **options: Any) -> Any:
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder} is not a Hugging Face model folder",
-            got="no config.json",
-            cure="name a folder that transformers' save_pretrained wrote",
-        )
-    try:
-        return loader.from_pretrained(folder, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ModelError(
-            f"{folder} cannot be loaded by transformers",
-            got=type(error).__name__,
-            expected="a model and tokenizer that this version of transformers knows",
-            cure="check the folder's files, or update transformers",
-        ) from error
-
-
-def _truncate(decoder: Any, layers: int) -> nn.Module:
-    if layers:
-        if layers > len(decoder.layers):
-            raise ModelError(
-                "more layers asked for than the model has",
-                got=layers,
-                expected=f"at most {len(decoder.layers)}",
-                cure="ask for fewer layers, or 0 for all",
-            )
-        decoder.layers = decoder.layers[:layers]
-        decoder.config.num_hidden_layers = layers
-        if getattr(decoder.config, "layer_types", None):
-            decoder.config.layer_types = decoder.config.layer_types[:layers]
-    return decoder
-
-
-def _new_user_llm(width: int, layers: int) -> nn.Module:
-    from transformers import LlamaConfig, LlamaModel
-
-    heads = max(1, width // 64)
-    return LlamaModel(
-        LlamaConfig(
-            vocab_size=8,
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            num_key_value_heads=heads,
-            intermediate_size=width * 8 // 3 // 8 * 8,
-            max_position_embeddings=4096,
-            pad_token_id=0,
-        )
-    )
