@@ -100,7 +100,6 @@ CHANNELS: dict[Channel, ChannelRule] = {
             wide_units=2,
             titles_at_least=3,
             titles_at_most=15,
-            # lengths and counts: answer/7684791; double-width counts two: answer/1704389
             rule="https://support.google.com/google-ads/answer/7684791",
             banned=(_EMOJI_BAN, _MARKS_BAN, _GIMMICK_BAN, _EXCLAMATION_BAN, ("half-width katakana", _HALF_KANA)),
         ),
@@ -134,7 +133,7 @@ CHANNELS: dict[Channel, ChannelRule] = {
             1,
             100,
             wide_units=2,
-            rule="https://ads.tiktok.com/help/article/auction-in-feed-ads",
+            rule="https://ads.tiktok.com/help/article/tiktok-ads-policy-ad-format-and-functionality",
             banned=(_EMOJI_BAN, ("one of { } #", re.compile("[{}#＃｛｝]"))),
         ),
         ChannelRule(
@@ -143,7 +142,7 @@ CHANNELS: dict[Channel, ChannelRule] = {
             30,
             narrow_units=0.5,
             titles_at_most=10,
-            rule="https://open.oceanengine.com/labels/7/docs/1696710760171535",
+            rule="https://open.oceanengine.com/",
         ),
         ChannelRule(
             Channel.AMAZON,
