@@ -35,6 +35,7 @@ class ChannelRule:
         titles_at_least: titles one ad needs.
         banned: patterns that must not occur, each with its name.
         rule: the page that says so.
+        editorial: the page that bans the patterns, where it is another.
     """
 
     channel: Channel
@@ -47,6 +48,7 @@ class ChannelRule:
     titles_at_least: int = 1
     titles_at_most: int | None = None
     banned: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    editorial: str = ""
 
     def length(self, title: str) -> float:
         """The title's length as the platform counts it."""
@@ -101,6 +103,7 @@ CHANNELS: dict[Channel, ChannelRule] = {
             titles_at_least=3,
             titles_at_most=15,
             rule="https://support.google.com/google-ads/answer/7684791",
+            editorial="https://support.google.com/adspolicy/answer/14847994",
             banned=(_EMOJI_BAN, _MARKS_BAN, _GIMMICK_BAN, _EXCLAMATION_BAN, ("half-width katakana", _HALF_KANA)),
         ),
         ChannelRule(
@@ -170,8 +173,6 @@ CHANNELS: dict[Channel, ChannelRule] = {
     )
 }
 
-GOOGLE_EDITORIAL_RULE = "https://support.google.com/adspolicy/answer/14847994"
-
 
 def is_wide(character: str) -> bool:
     """Whether a character is double-width (UAX #11: wide or full-width)."""
@@ -217,7 +218,7 @@ def channel_faults(title: str, channel: Channel) -> list[ChannelFault]:
     for name, pattern in rule.banned:
         match = pattern.search(title)
         if match:
-            faults.append(ChannelFault(channel, name, match.span(), rule.rule))
+            faults.append(ChannelFault(channel, name, match.span(), rule.editorial or rule.rule))
     return faults
 
 
