@@ -25,43 +25,14 @@ from creator.models.convert_options import ConvertReferenceOptions
 from creator.models.creative import CreativeLLM
 from creator.models.item_encoder import ItemEncoder
 from creator.models.reference_config import Backbone, Reference, read_reference
+from creator.models.reference_names import reference_name
 from creator.models.reference_weights import StateDict, write_shards
 from creator.models.user_encoder import UserEncoder
 
 NUMBERS = {"keep": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 LISTED = 40
 
-_WHOLE = {
-    "item.item_token": "item_emb_tokens",
-    "user.user_token": "emb_tokens",
-    "profile_token": "dec_emb_tokens",
-    "align_scale.value": "align_temp",
-    "next_item_scale.value": "logit_scale",
-    "align_projector.weight": "user_profile_align_projector.weight",
-    "creative.user_projector.weight": "user_projector.weight",
-    "creative.profile_projector.weight": "user_profile_projector.weight",
-}
-_PARTS = {
-    "item.llm.": "item_llm.model.",
-    "user.llm.": "user_llm.model.",
-    "creative.llm.": "creative_llm.",
-    "match.user_tower.": "user_tower.",
-    "match.item_tower.": "item_tower.",
-    "match.blocks.": "cls_tower.mixer_blocks.",
-    "match.norm.": "cls_tower.layer_norm.",
-    "match.out.0.": "cls_tower.0.",
-    "match.out.2.": "cls_tower.2.",
-    "match.out.": "cls_tower.mlp_head.0.",
-}
-_IN_BLOCK = {
-    ".pair_norm.": ".token_norm.",
-    ".pair_mlp.0.": ".token_forward.net.0.",
-    ".pair_mlp.2.": ".token_forward.net.3.",
-    ".channel_norm.": ".channel_mix.0.",
-    ".channel_mlp.0.": ".channel_mix.1.net.0.",
-    ".channel_mlp.2.": ".channel_mix.1.net.3.",
-}
-_NEEDED_FOR = {
+NEEDED_FOR = {
     "user_projector.": "creative",
     "emb_tokens": "creative",
     "user_profile_projector.": "recon",
@@ -73,19 +44,6 @@ _NEEDED_FOR = {
     "cls_tower.": "match",
     "logit_scale": "hllm",
 }
-
-
-def reference_name(name: str) -> str | None:
-    """What a parameter of `HllmCreator` is called in released checkpoints; None for those that are ours alone."""
-    if name in _WHOLE:
-        return _WHOLE[name]
-    for ours, theirs in _PARTS.items():
-        if name.startswith(ours):
-            name = theirs + name.removeprefix(ours)
-            for old, new in _IN_BLOCK.items() if ours == "match.blocks." else ():
-                name = name.replace(old, new)
-            return name
-    return None
 
 
 def convert_reference(options: ConvertReferenceOptions) -> Mapping[str, object]:
@@ -100,9 +58,13 @@ def convert_reference(options: ConvertReferenceOptions) -> Mapping[str, object]:
     model = _assemble(reference, llms)
     expected, optional = _expected(reference, model, llms, lends_creative=options.creative is None)
     _check(state, expected, optional, options)
-    inputs = {"config": options.config} | ({"weights": options.weights} if options.weights.is_file() else {})
-    settings = {"reference": reference.kind, "dtype": options.dtype, "creative": options.creative}
-    settings["shard_mib"] = options.shard_mib
+    inputs = {"config": options.config, **{f"weights/{file.name}": file for file in state.files}}
+    settings: dict[str, object] = {
+        "reference": reference.kind,
+        "dtype": options.dtype,
+        "creative": options.creative,
+        "shard_mib": options.shard_mib,
+    }
     with write_artefact(options.out, "model", config=settings, inputs=inputs) as draft:
         size = _write(draft, reference, state, model, llms, options)
     print(f"{len(state.shapes):,} tensors, {size / 2**30:.2f} GiB of LLM weights -> {options.out}")
@@ -157,7 +119,7 @@ def _expected(
     trained = reference.auxiliary | {"creative"} if reference.kind == "creator" else {"hllm"}
     for ours, tensor in head_parameters(model).items():
         name = reference_name(ours)
-        need = next((part for start, part in _NEEDED_FOR.items() if name and name.startswith(start)), None)
+        need = next((part for start, part in NEEDED_FOR.items() if name and name.startswith(start)), None)
         if name is None or (need in ("creative", "recon", "align", "match") and reference.kind == "hllm"):
             continue
         shapes[name] = tuple(tensor.shape)

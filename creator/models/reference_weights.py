@@ -6,7 +6,7 @@ Nothing is unpickled that could run code: torch files are read with `weights_onl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, cast
@@ -30,11 +30,15 @@ class StateDict:
     Args:
         shapes: shape by name.
         read: gives the tensor of a name.
+        files: where they lie.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], read: Callable[[str], Tensor]) -> None:
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, ...]], read: Callable[[str], Tensor], files: Sequence[Path]
+    ) -> None:
         prefix = "module." if shapes and all(name.startswith("module.") for name in shapes) else ""
         self.shapes = {name.removeprefix(prefix): shape for name, shape in shapes.items()}
+        self.files = tuple(files)
         self._read, self._prefix = read, prefix
 
     def __getitem__(self, name: str) -> Tensor:
@@ -80,7 +84,7 @@ class StateDict:
                 shapes[name], holder[name] = tuple(opened.get_slice(name).get_shape()), opened
         if not shapes:
             raise InputError(f"{path} holds no tensors", cure=_CURE)
-        return cls(shapes, lambda name: holder[name].get_tensor(name))
+        return cls(shapes, lambda name: holder[name].get_tensor(name), files)
 
     @classmethod
     def _of_torch(cls, path: Path) -> StateDict:
@@ -99,7 +103,7 @@ class StateDict:
         if not isinstance(loaded, dict) or not loaded or not all(isinstance(v, Tensor) for v in loaded.values()):
             raise InputError(f"{path} is no state dict", expected="tensors by name", cure=_CURE)
         tensors = cast(dict[str, Tensor], loaded)
-        return cls({name: tuple(tensor.shape) for name, tensor in tensors.items()}, tensors.__getitem__)
+        return cls({name: tuple(tensor.shape) for name, tensor in tensors.items()}, tensors.__getitem__, [path])
 
 
 def _is_dict(value: object) -> bool:

@@ -14,7 +14,7 @@ from creator.core.records import Ad, AdId
 from creator.engine.contract import Prompt, SamplingSettings, open_engine
 from creator.models.config import ModelConfig
 from creator.models.prompts import PromptWriter
-from creator.models.reference import reference_name
+from creator.models.reference_names import reference_name
 from tests.golden.conftest import BACKENDS, CREATORS, load
 from tests.golden.passes import rows_of, run_creator, unpack
 from tests.golden.vectors import ROOT, TOLERANCE, Comparison, Vectors

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from creator.models.reference import reference_name
+from creator.models.reference_names import reference_name
 from tests.golden.conftest import BACKENDS, load
 from tests.golden.passes import CreatorPass, run_hllm, unpack
 from tests.golden.vectors import TOLERANCE, Comparison, Vectors
