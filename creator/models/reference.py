@@ -52,7 +52,7 @@ def convert_reference(options: ConvertReferenceOptions) -> Mapping[str, object]:
     Raises:
         HllmCreatorError: an input cannot be read or would run code, keys or shapes do not fit, or `out` exists.
     """
-    reference = read_reference(options.config)
+    reference = read_reference(options.config, options.creative)
     state = StateDict.open(options.weights)
     llms = {part: _on_meta(backbone) for part, backbone in _backbones(reference).items()}
     model = _assemble(reference, llms)
@@ -74,8 +74,7 @@ def convert_reference(options: ConvertReferenceOptions) -> Mapping[str, object]:
 
 
 def _backbones(reference: Reference) -> dict[str, Backbone]:
-    # without a Creative LLM of its own, an HLLM lends its Item LLM's language model
-    return {"item": reference.item, "user": reference.user, "creative": reference.creative or reference.item}
+    return {"item": reference.item, "user": reference.user, "creative": reference.creative}
 
 
 def _on_meta(backbone: Backbone) -> Any:
@@ -97,7 +96,7 @@ def _assemble(reference: Reference, llms: Mapping[str, Any]) -> HllmCreator:
     settings = reference.model
     item = ItemEncoder(llms["item"].get_decoder(), reference.item.tokenizer, "item_token", settings.item_text_tokens)
     user = UserEncoder(llms["user"].get_decoder(), item.width, settings.user_prompt_ids)
-    tokenizer = (reference.creative or reference.item).tokenizer
+    tokenizer = reference.creative.tokenizer
     return HllmCreator(settings, item, user, CreativeLLM(llms["creative"], tokenizer, user.width))
 
 

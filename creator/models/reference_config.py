@@ -56,7 +56,8 @@ class Reference:
 
     Args:
         kind: "creator" (HLLM-Creator) or "hllm" (no Creative LLM).
-        item, user, creative: its LLMs.
+        item, user: its LLMs.
+        creative: its Creative LLM; for "hllm" the one that is put in its place.
         model: our settings that mean the same.
         auxiliary: which of "align", "match" and "recon" it was trained with.
     """
@@ -64,13 +65,18 @@ class Reference:
     kind: Literal["creator", "hllm"]
     item: Backbone
     user: Backbone
-    creative: Backbone | None
+    creative: Backbone
     model: ModelConfig
     auxiliary: frozenset[str]
 
 
-def read_reference(path: Path) -> Reference:
+def read_reference(path: Path, creative: str | None = None) -> Reference:
     """Read the configuration of a released checkpoint.
+
+    Args:
+        path: JSON or YAML.
+        creative: backbone to put in the place of a Creative LLM where the checkpoint has none; left out, its Item
+            LLM's own language model takes it.
 
     Raises:
         InputError: the file cannot be read.
@@ -89,15 +95,21 @@ def read_reference(path: Path) -> Reference:
         faults.append("no tokenizer of the Item LLM: put item_tokenizer.json beside the file, or name a folder")
     if found["creative"] and found["creative"].tokenizer is None:
         faults.append("no tokenizer of the Creative LLM: put creative_tokenizer.json beside the file, or name a folder")
-    item, user = found["item"], found["user"]
-    if faults or item is None or user is None:
+    item, user, own = found["item"], found["user"], found["creative"]
+    lent = item
+    if creative is not None and own is None:
+        try:
+            lent = named_backbone(creative, Path())
+        except (HllmCreatorError, OSError, ValueError) as error:
+            faults.append(f"the Creative LLM '{creative}' cannot be used ({error})")
+    if faults or item is None or user is None or lent is None:
         raise UsageError([f"{path}: {fault}" for fault in faults])
     try:
-        model = _settings(settings, item, found["creative"])
+        model = _settings(settings, item, own or lent, is_creator=own is not None)
     except (TypeError, ValueError) as error:
         raise UsageError([f"{path}: a setting has the wrong type ({error})"]) from None
-    kind = "hllm" if found["creative"] is None else "creator"
-    return Reference(kind, item, user, found["creative"], model, _auxiliary(settings.get("auxiliary_losses")))
+    kind = "hllm" if own is None else "creator"
+    return Reference(kind, item, user, own or lent, model, _auxiliary(settings.get("auxiliary_losses")))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -128,7 +140,7 @@ def _backbone(part: str, settings: Mapping[str, Any], folder: Path, faults: list
     try:
         if isinstance(given, Mapping):
             return _inline(part, dict(cast(Mapping[str, Any], given)), settings, folder)
-        return _of_folder(str(given), folder)
+        return named_backbone(str(given), folder)
     except (HllmCreatorError, OSError, ValueError, KeyError, TypeError) as error:
         faults.append(f"'{part}_llm' cannot be used ({type(error).__name__}: {error})")
         return None
@@ -158,7 +170,8 @@ def _tokenizer(file: Path, config: Any) -> Any:
     )
 
 
-def _of_folder(name: str, beside: Path) -> Backbone:
+def named_backbone(name: str, beside: Path) -> Backbone:
+    """A backbone by folder (absolute, or relative to where one is or to `beside`), hub id or short name."""
     from transformers import AutoConfig, AutoTokenizer
 
     from creator.engine.backbone import resolve_backbone
@@ -170,12 +183,12 @@ def _of_folder(name: str, beside: Path) -> Backbone:
     return Backbone(name, config, tokenizer)
 
 
-def _settings(settings: Mapping[str, Any], item: Backbone, creative: Backbone | None) -> ModelConfig:
+def _settings(settings: Mapping[str, Any], item: Backbone, creative: Backbone, *, is_creator: bool) -> ModelConfig:
     """Our settings; what the reference does not say keeps our default."""
     default = ModelConfig()
-    prompt = str(settings.get("user_prompt") or "") if creative is not None else ""
+    prompt = str(settings.get("user_prompt") or "") if is_creator else ""
     # HLLM's texts begin with the tokenizer's own first token, HLLM-Creator's do not
-    start = creative is None and item.tokenizer.bos_token_id is not None
+    start = not is_creator and item.tokenizer.bos_token_id is not None
     return ModelConfig(
         item_text_tokens=int(settings.get("max_text_tokens", default.item_text_tokens)),
         item_prompt=str(settings.get("item_prompt") or ""),
@@ -194,7 +207,7 @@ def _settings(settings: Mapping[str, Any], item: Backbone, creative: Backbone | 
         match_head=settings.get("match_head", default.match_head),
         match_blocks=int(settings.get("match_blocks") or default.match_blocks),
         item_backbone=item.name,
-        creative_backbone="" if creative is None else creative.name,
+        creative_backbone=creative.name,
     )
 
 
