@@ -82,11 +82,20 @@ class RowBatch:
             slots += [(n, start) for start in starts]
             users += [branch.user for branch in rows[n].branches]
             branches += len(rows[n].branches)
-        return cls(*columns, torch.tensor(slots).reshape(-1, 2), torch.tensor(users, dtype=torch.long))
+        token_ids, places, parts, wanted, owned = columns
+        return cls(
+            token_ids=token_ids,
+            positions=places,
+            segments=parts,
+            targets=wanted,
+            owners=owned,
+            slots=torch.tensor(slots).reshape(-1, 2),
+            slot_users=torch.tensor(users, dtype=torch.long),
+        )
 
     def to(self, device: torch.device) -> RowBatch:
         """The same on another device."""
-        return RowBatch(*(getattr(self, name).to(device) for name in self.__slots__))
+        return RowBatch(**{name: getattr(self, name).to(device) for name in self.__slots__})
 
 
 def _lay(row: Row) -> tuple[list[int], list[int], list[int], list[int], list[int]]:

@@ -43,7 +43,8 @@ class ItemEncoder(nn.Module):
         self.text_tokens = text_tokens
         self.prompt = prompt
         self.start: list[int] = [tokenizer.bos_token_id] if start else []
-        self.width = int(llm.config.hidden_size)  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+        config: Any = llm.config
+        self.width = int(config.hidden_size)
         if pooling == "item_token":
             self.item_token = nn.Parameter(torch.randn(self.width) * 0.02)
 

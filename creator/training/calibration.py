@@ -30,10 +30,9 @@ def calibrate(model: HllmCreator, data: Data, item_embeddings: Float) -> tuple[f
     moments = frame.groupby(["user_id", "timestamp"], sort=True).ngroup().to_numpy()
     keys = frame.assign(moment=moments).drop_duplicates("moment").sort_values("moment")
     chosen = np.sort(np.random.default_rng(0).permutation(len(keys))[:MOMENTS])
-    users = keys["user_id"].map(data.histories.row_of).to_numpy(dtype=np.int64)[chosen]
-    batch = WindowBatch.read(
-        data.histories, users, keys["timestamp"].to_numpy(dtype=np.float64)[chosen], model.config.history
-    )
+    users = np.asarray(keys["user_id"].map(data.histories.row_of), dtype=np.int64)[chosen]
+    moments_s = np.asarray(keys["timestamp"], dtype=np.float64)[chosen]
+    batch = WindowBatch.read(data.histories, users, moments_s, model.config.history)
     embedded = model.encode_users(item_embeddings, batch.items, batch.ages_s, label="calibrate")
     ad_ids = sorted(set(frame["ad_id"]))
     ads = model.encode_texts([data.ads[a].text for a in ad_ids])  # pyright: ignore[reportArgumentType]

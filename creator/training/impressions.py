@@ -43,7 +43,7 @@ class ClickedImpressions:
             & frame["ad_id"].isin(row_of_ad)
             & frame["user_id"].isin(data.histories.row_of)
         ]
-        users = kept["user_id"].map(data.histories.row_of).to_numpy(dtype=np.int64)
+        users = np.asarray(kept["user_id"].map(data.histories.row_of), dtype=np.int64)
         stamps = kept["timestamp"].to_numpy(dtype=np.float64)
         order = np.lexsort((stamps, users))
         users, stamps = users[order], stamps[order]
@@ -55,7 +55,7 @@ class ClickedImpressions:
         starts = np.r_[new, len(users)].astype(np.int64)
         clicked = kept["clicked"].to_numpy(dtype=bool)[order]
         sums = np.add.reduceat(clicked.astype(np.int64), new) if len(new) else np.zeros(0, int)
-        ads = kept["ad_id"].map(row_of_ad).to_numpy(dtype=np.int64)[order]
+        ads = np.asarray(kept["ad_id"].map(row_of_ad), dtype=np.int64)[order]
         return cls(users[new], stamps[new], starts, ads, clicked, np.flatnonzero(sums > 0))
 
     def __bool__(self) -> bool:

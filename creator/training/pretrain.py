@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from creator.core.data import Data
+from creator.core.errors import InputError
 from creator.models.assembly import Float, HllmCreator
 from creator.models.losses import next_item_loss
 from creator.training.loop import LoopSettings, Losses, run_loop
@@ -67,6 +68,12 @@ class PretrainStep:
         self._items = torch.from_numpy(item_embeddings).to(model.device)
         self._matching = Matching(model, data, self._items, ads=settings.ads, horizon_days=settings.horizon_days)
         self._sampler = WindowSampler(data.histories, data.train_until, settings.horizon_days * DAY_S)
+        if not len(self._sampler):
+            raise InputError(
+                "there is no history to pretrain on",
+                expected=f"a user with over 5 events that end {settings.horizon_days:g} days before train_until",
+                cure="ingest more events, or lower horizon_days",
+            )
 
     def __call__(self, step: int) -> Losses:
         """The losses of a step by name; "total" is their weighted sum."""
@@ -92,6 +99,8 @@ class PretrainStep:
                 continue
             queries.append(states[b, -len(window) : -1])
             targets.append(torch.from_numpy(window[1:].astype(np.int64)))
+        if not targets:
+            return states.sum() * 0.0, states.new_zeros(())
         target = torch.cat(targets)
         drawn = torch.from_numpy(random.integers(0, len(self._items), self._settings.negatives))
         false_negative = self._identity[target].unsqueeze(1) == self._identity[drawn].unsqueeze(0)

@@ -98,7 +98,7 @@ class AdActs:
             columns += known
         ones = np.ones(len(rows), dtype=np.float32)
         self.covers = sparse.csr_matrix((ones, (rows, columns)), shape=(len(ad_ids), len(row_of)))
-        self._histories = data.histories
+        self._histories, self._items = data.histories, len(row_of)
 
     def after(
         self, users: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], horizon_s: float
@@ -114,7 +114,7 @@ class AdActs:
         self, users: npt.NDArray[np.int64], since: npt.NDArray[np.float64], until: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float32]:
         h = self._histories
-        acts = np.zeros((len(users), self.covers.shape[1]), dtype=np.float32)
+        acts = np.zeros((len(users), self._items), dtype=np.float32)
         for b, user in enumerate(users):
             start, end = h.offsets[user], h.offsets[user + 1]
             stamps = h.timestamps[start:end]

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from creator.models.config import ModelConfig
+from creator.training.creative import CreativeSettings, CreativeStep, Examples, start_projectors, train_creative
+from creator.training.loop import LoopSettings
+from tests.domain import THINGS
+
+CONFIG = ModelConfig(history=20, match_width=16)
+SETTINGS = CreativeSettings(ads=3, titles_per_ad=4, profiles=3, impressions=4)
+
+
+@pytest.fixture
+def model(backbones):
+    """As it would be trained: weights of the usual size."""
+    from creator.models.checkpoint import build_model
+
+    torch.manual_seed(0)
+    return build_model(CONFIG, item_folder=backbones.item, creative_folder=backbones.creative, user_layers=1)
+
+
+@pytest.fixture
+def items(model, shop):
+    return model.encode_texts(shop.data.item_texts)
+
+
+def losses_of(model, shop, items, settings=SETTINGS):
+    return CreativeStep(model, shop.data, Examples(shop.examples, shop.data), items, settings)
+
+
+def figures(losses):
+    return {name: loss.item() for name, loss in losses.items()}
+
+
+def test_a_step_depends_on_its_number_and_seed_alone(model, shop, items):
+    with torch.no_grad():
+        first, again = losses_of(model, shop, items), losses_of(model, shop, items)
+        forwards = [figures(first(step)) for step in (0, 1, 2)]
+        backwards = [figures(again(step)) for step in (2, 1, 0)]
+    assert forwards == backwards[::-1]
+    assert forwards[0] != forwards[1]
+
+
+def test_the_total_weighs_the_losses_and_a_weight_of_zero_leaves_one_out(model, shop, items):
+    weighed = CreativeSettings(ads=3, titles_per_ad=4, profiles=3, impressions=4, creative=2.0, reconstruction=0.5,
+                               alignment=0.0, matching=3.0)  # fmt: skip
+    with torch.no_grad():
+        found = figures(losses_of(model, shop, items, weighed)(0))
+    assert "alignment" not in found
+    weights = {"creative": 2.0, "reconstruction": 0.5, "matching": 3.0}
+    by_hand = sum(weights.get(name, 1.0) * value for name, value in found.items() if name != "total")
+    assert found["total"] == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_draws_take_a_few_ads_and_distinct_examples_of_each(shop):
+    examples = Examples(shop.examples, shop.data)
+    for seed in range(5):
+        rows = examples.draw(np.random.default_rng(seed), 3, 4)
+        assert len(set(rows)) == len(rows)
+        counts = shop.examples["ad_id"].iloc[rows].value_counts()
+        assert len(counts) == 3
+        assert counts.max() <= 4
+
+
+def test_examples_of_users_who_validate_are_never_trained_on(model, shop, items, tmp_path, monkeypatch):
+    seen = []
+    step = CreativeStep.losses
+    monkeypatch.setattr(
+        CreativeStep, "losses", lambda self, rows, random: seen.append(self) or step(self, rows, random)
+    )
+    loop = LoopSettings(2, 1e-4, bf16=False)
+    train_creative(model, shop.data, shop.examples, items, tmp_path, SETTINGS, loop, validate_every=2)
+    training, checking = (set(part._examples.users) for part in (seen[0], seen[-1]))
+    assert seen[0] is not seen[-1]
+    assert checking
+    assert not training & checking
+    assert training | checking == set(Examples(shop.examples, shop.data).users)
+
+
+def test_without_anybody_to_validate_on_training_goes_on(model, shop, items, tmp_path):
+    hashes = pd.util.hash_array(shop.examples["user_id"].to_numpy(dtype=object))
+    loop = LoopSettings(2, 1e-4, bf16=False)
+    train_creative(
+        model, shop.data, shop.examples[hashes % 100 >= 3], items, tmp_path, SETTINGS, loop, validate_every=1
+    )
+    assert "valid" not in (tmp_path / "history.jsonl").read_text()
+
+
+def test_starting_the_projections_carries_the_match_tower_over_exactly(model, shop, items):
+    """Two hundred different profiles, so that the regression has a full-rank answer."""
+    random = np.random.default_rng(0)
+    words = sorted({word for things in THINGS.values() for thing in things for word in thing.split()})
+    frame = pd.concat([shop.examples] * (1 + 600 // len(shop.examples)), ignore_index=True)
+    frame = frame.assign(profile=[" ".join(random.choice(words, 5)) for _ in range(len(frame))])
+    frame = frame.assign(as_of=frame["as_of"] - random.uniform(0, 5 * 86_400, len(frame)))
+    examples = Examples(frame, shop.data)
+    windows = [
+        shop.data.histories.window(u, t, 20) for u, t in zip(examples.users[:50], examples.as_of[:50], strict=True)
+    ]
+    users = model.encode_users(items, windows)
+    ads = model.encode_texts([ad.text for ad in shop.data.ads.values()])
+    before = model.match_probabilities(users, ads)
+    old = model.creative.user_projector.weight.clone()
+    start_projectors(model, examples, shop.data, items, carry_match=True)
+    assert not torch.allclose(old, model.creative.user_projector.weight, atol=1e-2)
+    torch.testing.assert_close(model.creative.profile_projector.weight, model.creative.user_projector.weight)
+    np.testing.assert_allclose(model.match_probabilities(users, ads), before, rtol=1e-4, atol=1e-5)
+
+
+def test_started_soft_tokens_lean_towards_the_words_of_their_own_profile(model, shop, items):
+    examples = Examples(shop.examples, shop.data)
+    tower = model.match.user_tower.weight.clone()
+    start_projectors(model, examples, shop.data, items)
+    torch.testing.assert_close(model.match.user_tower.weight, tower, rtol=0, atol=0)
+    first = np.unique(np.stack([examples.users, examples.as_of]), axis=1, return_index=True)[1]
+    windows = [shop.data.histories.window(examples.users[n], examples.as_of[n], 20) for n in first]
+    soft = model.soft_tokens(model.encode_users(items, windows))
+    words = model.creative.base.get_input_embeddings().weight.detach().numpy()
+    own = np.stack([words[model.prompts.profile(examples.profiles[n])].mean(0) for n in first])
+    soft, own = (rows - rows.mean(0) for rows in (soft, own))
+    cosines = (soft @ own.T) / np.outer(np.linalg.norm(soft, axis=1), np.linalg.norm(own, axis=1))
+    assert np.diag(cosines).mean() > cosines.mean() + 0.4
+
+
+def test_a_small_training_lowers_every_loss_and_going_on_after_a_stop_gives_the_same_weights(backbones, shop, tmp_path):
+    from creator.models.checkpoint import build_model
+
+    steps = 36
+    loop = LoopSettings(steps, 6e-3, warmup_steps=3, save_every_s=0.0, log_every=1, bf16=False)
+
+    def train(folder, dies_at=None):
+        folder.mkdir(exist_ok=True)
+        torch.manual_seed(0)
+        model = build_model(CONFIG, item_folder=backbones.item, creative_folder=backbones.creative, user_layers=1)
+        items = model.encode_texts(shop.data.item_texts)
+        call = CreativeStep.__call__
+
+        def stopping(self, step):
+            if step == dies_at:
+                raise KeyboardInterrupt
+            return call(self, step)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(CreativeStep, "__call__", stopping)
+            train_creative(model, shop.data, shop.examples, items, folder, SETTINGS, loop, validate_every=steps // 2)
+        return model
+
+    calm = train(tmp_path / "calm")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", dies_at=20)
+    resumed = train(tmp_path / "stopped")
+    for (name, ours), theirs in zip(resumed.named_parameters(), calm.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, msg=name)
+    rows = [json.loads(line) for line in (tmp_path / "calm/history.jsonl").read_text().splitlines()]
+    for name in ("creative", "reconstruction", "matching", "total"):
+        first, last = (np.mean([row[name] for row in part]) for part in (rows[:4], rows[-4:]))
+        assert last < (0.9 if name == "creative" else 1) * first, name
+    valid = [row for row in rows if "valid_creative" in row]
+    assert valid[-1]["valid_creative"] < valid[0]["valid_creative"] < rows[0]["creative"]
+
+
+@pytest.mark.parametrize(("rank", "trained"), [(0, "creative.llm.model.layers.0"), (2, "lora_")])
+def test_what_is_trained_is_what_the_settings_say(backbones, shop, tmp_path, rank, trained):
+    from creator.models.checkpoint import build_model
+
+    torch.manual_seed(0)
+    config = ModelConfig(history=20, match_width=16, lora_rank=rank, profile_encoder="item")
+    model = build_model(config, item_folder=backbones.item, creative_folder=backbones.creative, user_layers=1)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    items = model.encode_texts(shop.data.item_texts)
+    settings = CreativeSettings(ads=2, titles_per_ad=2, profiles=2, impressions=2, train_user=False)
+    loop = LoopSettings(2, 1e-2, warmup_steps=1, bf16=False)
+    train_creative(model, shop.data, shop.examples, items, tmp_path, settings, loop, validate_every=0)
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(before[name], parameter)}
+    assert any(trained in name for name in moved)
+    assert {"creative.user_projector.weight", "creative.profile_projector.weight", "match.user_tower.weight"} <= moved
+    assert not [name for name in moved if name.startswith(("item.", "user.", "next_item"))]
+    if rank:
+        assert not [name for name in moved if name.startswith("creative.llm.") and "lora_" not in name]
