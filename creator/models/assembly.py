@@ -44,6 +44,7 @@ class HllmCreator(nn.Module):
         profile_width = item.width if config.profile_encoder == "item" else creative.width
         self.align_projector = nn.Linear(user.width, profile_width, bias=False)
         self.align_scale = LogScale(0.05)
+        self.choice_scale = LogScale(0.05)
         self.next_item_projector = (
             nn.Identity() if item.width == user.width else nn.Linear(user.width, item.width, bias=False)
         )

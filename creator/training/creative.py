@@ -35,7 +35,7 @@ class CreativeSettings:
         profiles: windows whose profile is reconstructed in a step.
         impressions: (user, moment) groups of impressions that a step reads, where there are any.
         negatives: ads against each example's own, where there are no impressions and no acts.
-        creative, reconstruction, alignment, matching: weights of the losses; 0 leaves one out.
+        creative, reconstruction, alignment, matching, choice: weights of the losses; 0 leaves one out.
         train_user: whether the User LLM is trained along.
         seed: of every draw.
     """
@@ -49,6 +49,7 @@ class CreativeSettings:
     reconstruction: float = 1.0
     alignment: float = 1.0
     matching: float = 1.0
+    choice: float = 1.0
     train_user: bool = True
     seed: int = 0
 
@@ -62,11 +63,12 @@ class Examples:
     """
 
     def __init__(self, frame: pd.DataFrame, data: Data) -> None:
-        self.users = frame["user_id"].map(data.histories.row_of).to_numpy(dtype=np.int64)
+        self.users = np.asarray(frame["user_id"].map(data.histories.row_of), dtype=np.int64)
         self.as_of = frame["as_of"].to_numpy(dtype=np.float64)
         self.titles = frame["title"].tolist()
         self.profiles = frame["profile"].tolist()
         self.ad_ids = frame["ad_id"].tolist()
+        self.leads = [points[0] for points in frame["selling_points"]]
         distinct = sorted(set(self.ad_ids))
         at = {ad_id: n for n, ad_id in enumerate(distinct)}
         self.ads = np.asarray([at[a] for a in self.ad_ids], dtype=np.int64)
@@ -128,6 +130,8 @@ class CreativeStep:
         losses: Losses = {}
         if settings.creative:
             losses["creative"] = self._creative(rows, of_row, users, random)
+        if settings.choice:
+            losses["choice"] = self._choice(rows, of_row, users)
         if settings.reconstruction:
             losses["reconstruction"] = self._reconstruction(rows[first], users, random)
         if settings.alignment:
@@ -160,6 +164,30 @@ class CreativeStep:
             packed.append(Row(prompt.before, branches))
         soft = self._model.creative.user_projector(users)
         return self._model.creative.loss(RowBatch.of(packed).to(users.device), soft)
+
+    def _choice(self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor) -> Tensor:
+        """Which of its ad's selling points does a title lead with, by the words of the point and the soft token alone?
+
+        Ours. It puts the soft token where the words of the points that suit its user are in the Creative LLM's input
+        space, so that attention finds them in the ad; without it the titles' form was learnt and the user was not
+        listened to (docs/log.md).
+        """
+        creative, examples = self._model.creative, self._examples
+        soft = creative.user_projector(users)[torch.from_numpy(of_row)]
+        ads = [self._data.ads[AdId(examples.ad_ids[row])] for row in rows]
+        points = sorted({point for ad in ads for point in ad.selling_points})
+        at = {point: n for n, point in enumerate(points)}
+        with torch.no_grad():
+            ids = [torch.tensor(self._model.prompts.words(" " + point), device=users.device) for point in points]
+            words = torch.stack([creative.embed_tokens(tokens).float().mean(0) for tokens in ids])
+        logits = soft.float() @ words.T * self._model.choice_scale()
+        offered = torch.zeros(len(rows), len(points), dtype=torch.bool)
+        for n, ad in enumerate(ads):
+            offered[n, [at[point] for point in ad.selling_points]] = True
+        decided = [n for n, row in enumerate(rows) if examples.leads[row] in ads[n].selling_points]
+        target = torch.tensor([at[examples.leads[rows[n]]] for n in decided], device=users.device)
+        masked = logits.masked_fill(~offered.to(users.device), -torch.inf)
+        return torch.nn.functional.cross_entropy(masked[decided], target) if decided else logits.sum() * 0.0
 
     def _reconstruction(self, rows: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator) -> Tensor:
         prompts, creative = self._model.prompts, self._model.creative
@@ -219,7 +247,8 @@ def start_projectors(
         carry_match: keep what a pretrained match head says exactly, by undoing the change in its user tower. A fresh
             head has nothing to keep, and the inverse of a small projection would blow it up.
     """
-    keys, first = np.unique(np.stack([examples.users, examples.as_of]), axis=1, return_index=True)
+    moments = np.stack([examples.users.astype(np.float64), examples.as_of])
+    keys, first = np.unique(moments, axis=1, return_index=True)
     chosen = np.random.default_rng(0).permutation(len(first))[:windows]
     batch = WindowBatch.read(data.histories, keys[0, chosen].astype(np.int64), keys[1, chosen], model.config.history)
     users = torch.from_numpy(model.encode_users(item_embeddings, batch.items, batch.ages_s)).double()
@@ -265,7 +294,7 @@ def train_creative(
     examples, held = Examples(frame[~validating], data), Examples(frame[validating], data)
     for name, parameter in model.named_parameters():
         trained = name.startswith(
-            ("match.", "creative.user_projector", "creative.profile_projector", "align_", "profile_token")
+            ("match.", "choice_scale", "creative.user_projector", "creative.profile_projector", "align_", "profile_token")
         )
         adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
         parameter.requires_grad = trained or adapted or (settings.train_user and name.startswith("user."))
@@ -273,10 +302,10 @@ def train_creative(
     check = CreativeStep(model, data, held, item_embeddings, settings) if len(held) else None
 
     def validate() -> dict[str, float]:
-        random = np.random.default_rng(12345)
-        rows = held.draw(random, 64, 4)
         if check is None:
             return {}
+        random = np.random.default_rng(12345)
+        rows = held.draw(random, 64, 4)
         figures = {name: float(loss) for name, loss in check.losses(rows, random).items()}
         return {**figures, "creative_of_others": float(check.creative_of_others(rows, np.random.default_rng(12345)))}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-SHOWN = ("creative", "reconstruction", "alignment", "matching", "next_item", "acts", "clicks")
+SHOWN = ("creative", "reconstruction", "alignment", "matching", "choice", "next_item", "acts", "clicks")
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
@@ -26,13 +26,11 @@ def draw_curves(history: Path, picture: Path) -> None:
     figure = Figure(figsize=(3.6 * len(names), 3.0), layout="constrained")
     for n, name in enumerate(names, start=1):
         axes = figure.add_subplot(1, len(names), n)
-        for key, label, style in (
-            (name, "training", {"alpha": 0.7}),
-            (f"valid_{name}", "validation", {"marker": "o", "markersize": 3}),
-        ):
+        for key, label, alpha, marker in ((name, "training", 0.7, ""), (f"valid_{name}", "validation", 1.0, "o")):
             points = [(row["step"], row[key]) for row in rows if key in row]
             if points:
-                axes.plot(*zip(*points, strict=True), label=label, linewidth=1.2, **style)
+                steps, values = zip(*points, strict=True)
+                axes.plot(steps, values, label=label, linewidth=1.2, alpha=alpha, marker=marker, markersize=3)
         axes.set_title(name)
         axes.set_xlabel("step")
         axes.grid(alpha=0.2)

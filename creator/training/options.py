@@ -75,6 +75,7 @@ class TrainOptions(Architecture):
     reconstruction_weight: float = option(1.0, help="weight of the profile reconstruction loss")
     alignment_weight: float = option(1.0, help="weight of the profile alignment loss")
     matching_weight: float = option(1.0, help="weight of the matching loss")
+    choice_weight: float = option(1.0, help="weight of the loss on which selling point leads")
     match_steps: int = option(
         600, help="steps that fit the match head at the end, all else fixed; 0 leaves it as it is"
     )

@@ -99,7 +99,7 @@ def _start(options: TrainOptions, data: Data, examples: Artefact, folder: Path) 
         return _new_model(
             options, _own_creative(options, data, examples, folder) if options.creative == "new" else None
         )
-    if options.light is not None and (options.init / "creative_llm").is_dir():
+    if options.light is not None and (options.init / "item_llm").is_dir():
         raise InputError(
             "a light folder cannot be written from a whole model",
             got=f"--init {options.init}",
@@ -151,6 +151,7 @@ def _train(
         reconstruction=options.reconstruction_weight,
         alignment=options.alignment_weight,
         matching=options.matching_weight,
+        choice=options.choice_weight,
     )
     loop = LoopSettings(options.steps, options.learning_rate, options.warmup_steps, bf16=options.dtype == "bf16")
     train_creative(model, data, frame, items, draft.path, settings, loop, validate_every=options.validate_every)
