@@ -250,7 +250,9 @@ def start_projectors(
     moments = np.stack([examples.users.astype(np.float64), examples.as_of])
     keys, first = np.unique(moments, axis=1, return_index=True)
     chosen = np.random.default_rng(0).permutation(len(first))[:windows]
-    batch = WindowBatch.read(data.histories, keys[0, chosen].astype(np.int64), keys[1, chosen], model.config.history)
+    batch = WindowBatch.read(
+        data.histories, keys[0, chosen].astype(np.int64), keys[1, chosen].astype(np.float64), model.config.history
+    )
     users = torch.from_numpy(model.encode_users(item_embeddings, batch.items, batch.ages_s)).double()
     words = model.creative.embed_tokens
     target = (
@@ -294,7 +296,14 @@ def train_creative(
     examples, held = Examples(frame[~validating], data), Examples(frame[validating], data)
     for name, parameter in model.named_parameters():
         trained = name.startswith(
-            ("match.", "choice_scale", "creative.user_projector", "creative.profile_projector", "align_", "profile_token")
+            (
+                "match.",
+                "choice_scale",
+                "creative.user_projector",
+                "creative.profile_projector",
+                "align_",
+                "profile_token",
+            )
         )
         adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
         parameter.requires_grad = trained or adapted or (settings.train_user and name.startswith("user."))
