@@ -1,4 +1,4 @@
-"""Which candidate is published for a (cluster, ad) pair: true first, then personal, then unlike the ad's other titles."""
+"""Which candidate is published for a (cluster, ad) pair: true first, then personal, then unlike the ad's others."""
 
 from __future__ import annotations
 

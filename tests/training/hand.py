@@ -45,10 +45,7 @@ def write_hand_data(
     """Write and open a DATA folder; titles go live when training ends."""
     with write_artefact(out, "data", config={}) as draft:
         frames = {
-            "items": (
-                pd.DataFrame({"item_id": items, "title": [f"thing {i}" for i in items], "description": ""}),
-                ITEMS,
-            ),
+            "items": (pd.DataFrame({"item_id": items, "title": items, "description": ""}), ITEMS),
             "events": (pd.DataFrame(events, columns=["user_id", "item_id", "timestamp"]).assign(weight=1.0), EVENTS),
             "ads": (pd.DataFrame(ads), ADS),
             "impressions": (

@@ -1,0 +1,126 @@
+"""The gate, the scores and the ranking on answers written by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from creator.facts.verifier import check_title
+from creator.generation import selection
+from creator.generation.answers import Answer
+from creator.generation.options import GenerateOptions
+from creator.generation.pairs import Pair
+from creator.generation.selection import refusal, select_titles
+from creator.models.creative import Branch, Row
+from tests.models.tiny import AD, OTHER_AD, title_logprobs
+
+SOFT = np.random.default_rng(3).normal(size=(2, 64)).astype(np.float32)
+MEAN = SOFT.mean(0)
+PAIRS = [Pair(0, 0, AD), Pair(1, 1, AD), Pair(1, 1, OTHER_AD)]
+GOOD = ["Chalk bag for climbing", "Landing net for fishing"]
+
+
+def answers(*texts, finish="stop"):
+    return [Answer(text, -3.5, finish) for text in texts]
+
+
+ANSWERS = {
+    "0/a1": answers(GOOD[0], f"  {GOOD[0].replace(' ', '  ')}\n", "", "arven outdoor sale 20% OFF selected gear!"),
+    "1/a1": [*answers(GOOD[1], "Chalk bag: 50% off"), *answers("Chalk bag for", finish="length")],
+    "1/a2": answers("Korrik waterproof boots, 30% off"),
+}
+
+
+@pytest.fixture
+def options(tmp_path):
+    return GenerateOptions(model=tmp_path, data=tmp_path, clusters=tmp_path, pairs=tmp_path, out=tmp_path, seed=5)
+
+
+@pytest.mark.parametrize(
+    ("title", "finish", "reason"),
+    [
+        ("", "stop", "empty"),
+        ("", "length", "empty"),
+        (GOOD[0], "length", "runs on: no end within the longest title"),
+        (AD.title, "stop", "the original title again"),
+        ("ARVEN outdoor sale - 20% off selected gear", "stop", "the original title again"),
+        ("Chalk bag: 50% off", "stop", "not supported by the ad: number"),
+        (GOOD[0], "stop", ""),
+    ],
+)
+def test_reasons_for_refusal(title, finish, reason):
+    assert refusal(title, AD, check_title(title, AD), finish) == reason
+
+
+def test_what_passes_is_scored_and_ranked_and_what_does_not_has_its_reason(world, options, tmp_path):
+    titles, rejected = select_titles(options, world.model, PAIRS, ANSWERS, SOFT, MEAN, tmp_path)
+    assert sorted(zip(titles["cluster_id"], titles["ad_id"], titles["title"], titles["rank"], strict=True)) == [
+        (0, "a1", GOOD[0], 1),
+        (1, "a1", GOOD[1], 1),
+    ]
+    refused = list(zip(rejected["cluster_id"], rejected["ad_id"], rejected["title"], rejected["reason"], strict=True))
+    assert [row[:3] for row in refused] == [
+        (0, "a1", ""),
+        (0, "a1", "arven outdoor sale 20% OFF selected gear!"),
+        (1, "a1", "Chalk bag: 50% off"),
+        (1, "a1", "Chalk bag for"),
+        (1, "a2", "Korrik waterproof boots, 30% off"),
+    ]
+    reasons = [row[3] for row in refused]
+    assert reasons[:2] == ["empty", "the original title again"]
+    assert reasons[2].startswith("not supported by the ad: ")
+    assert reasons[3] == "runs on: no end within the longest title"
+    assert "number" in reasons[4]
+    assert (rejected["rank"] == 0).all()
+    assert (rejected["logprob"] == -3.5).all()
+    # the engine's answers are under its own sampling; scores are the model's, under the centroid and the mean user
+    prompt = world.model.prompts.prompt(AD)
+    for row in titles.itertuples():
+        answer = world.model.prompts.title(row.title)
+        plain = [Row(prompt.before, [Branch(n, prompt.after, answer)]) for n in (0, 1)]
+        own, mean = title_logprobs(
+            world.model.creative.base, plain, torch.from_numpy(np.stack([SOFT[row.cluster_id], MEAN]))
+        ).tolist()
+        assert row.logprob == pytest.approx(own, rel=1e-5)
+        assert row.personalisation == pytest.approx(own - mean, abs=1e-3)
+        name = hashlib.sha256(f"a1\x1f{row.cluster_id}\x1f{row.title}".encode()).hexdigest()[:16]
+        assert row.title_id == f"t{name}"
+        assert json.loads(row.provenance) == {
+            "engine": "vllm", "seed": 5, "temperature": 0.7, "top_p": 0.95, "candidates": 4}  # fmt: skip
+    number = json.loads(rejected["findings"][2])
+    assert any(f["kind"] == "number" and f["claim"].startswith("50") for f in number)
+
+
+def test_scores_are_kept_for_the_next_call_but_only_for_the_same_titles(world, options, tmp_path, monkeypatch):
+    calls, score = [], selection.score_titles
+    monkeypatch.setattr(selection, "score_titles", lambda model, rows: calls.append(len(rows)) or score(model, rows))
+    monkeypatch.setattr(selection, "SCORED_AT_ONCE", 1)
+
+    def select(which):
+        return select_titles(options, world.model, PAIRS, which, SOFT, MEAN, tmp_path)[0]
+
+    first = select(ANSWERS)
+    assert calls == [2, 2]
+    lines = (tmp_path / selection.JOURNAL).read_text().splitlines(keepends=True)
+    (tmp_path / selection.JOURNAL).write_text(lines[0] + lines[1][:20])  # a kill in the second block
+    again = select(ANSWERS)
+    assert calls == [2, 2, 2]
+    assert again.equals(first)
+    # the gate lets other titles through: what was scored under their numbers is not theirs
+    other = select({**ANSWERS, "0/a1": answers("Landing net for fishing and a chalk bag")})
+    assert len(calls) == 5
+    fresh = select_titles(
+        options, world.model, PAIRS, {**ANSWERS, "0/a1": answers("Landing net for fishing and a chalk bag")}, SOFT,
+        MEAN, tmp_path.parent,
+    )[0]  # fmt: skip
+    assert other.equals(fresh)
+
+
+def test_no_pair_gives_two_empty_tables_with_their_columns(world, options, tmp_path):
+    titles, rejected = select_titles(options, world.model, [], {}, SOFT, MEAN, tmp_path)
+    assert (list(titles), len(titles)) == (selection.TITLES.names, 0)
+    assert (list(rejected), len(rejected)) == (selection.REJECTED.names, 0)
