@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from creator.core.records import Ad, AdId
+from creator.facts.leads import leading_point
 from eval.figures import Figure, share
 from eval.titles import PUBLISHED
-from eval.wording import leading_point, same_wording
+from eval.wording import same_wording
 
 
 @dataclass(frozen=True, slots=True)

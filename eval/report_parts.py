@@ -11,10 +11,10 @@ import numpy as np
 
 from creator.core.data import Data
 from creator.core.records import AdId
+from creator.facts.leads import leading_point
 from eval.charts import Line, curve, user_map
 from eval.figures import Figure
 from eval.run_folder import ASSIGNMENT, TITLES, RunFolder
-from eval.wording import leading_point
 
 TITLES_SHOWN = 6000
 LOSSES = ("total", "creative", "reconstruction", "alignment", "matching", "next_item", "acts", "clicks")

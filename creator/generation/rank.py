@@ -21,6 +21,7 @@ class Candidate:
         verdict: of the fact check.
         logprob: log p(title | centroid, ad), nats.
         personalisation: log p(title | centroid, ad) - log p(title | mean user, ad), nats.
+        choice: how much likelier the centroid is to be led with this title's point than the mean user, nats.
         rank: 1 for the one to publish.
     """
 
@@ -29,6 +30,7 @@ class Candidate:
     logprob: float
     personalisation: float
     rank: int = 0
+    choice: float = 0.0
 
 
 def rank_candidates(by_cluster: Mapping[int, Sequence[Candidate]]) -> dict[int, list[Candidate]]:
@@ -59,7 +61,7 @@ def rank_candidates(by_cluster: Mapping[int, Sequence[Candidate]]) -> dict[int, 
 def _merit(candidate: Candidate, taken: Sequence[frozenset[str]]) -> float:
     words = _words(candidate.title)
     overlap = max((len(words & other) / max(1, len(words | other)) for other in taken), default=0.0)
-    return candidate.personalisation + FLUENCY * candidate.logprob - SAME_TITLE_COST * overlap**2
+    return candidate.personalisation + candidate.choice + FLUENCY * candidate.logprob - SAME_TITLE_COST * overlap**2
 
 
 def _words(title: str) -> frozenset[str]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from creator.core.artefacts import config_digest
 from creator.core.progress import Progress
 from creator.core.records import Ad, Check, Verdict
+from creator.facts.leads import leading_point
 from creator.facts.text import is_same_title
 from creator.facts.verifier import ERROR_FROM, check_title
 from creator.generation.answers import Answer
@@ -80,11 +81,14 @@ def select_titles(
     """
     passed, refused = _gate(options, pairs, answers)
     own, average = _scores(model, passed, soft_tokens, mean, folder)
+    fit = _choices(model, pairs, soft_tokens, mean)
     by_ad: dict[str, dict[int, list[Candidate]]] = defaultdict(lambda: defaultdict(list))
     at: dict[tuple[str, int, str], Passed] = {}
     for n, one in enumerate(passed):
         ad_id, cluster = one.pair.ad.ad_id, one.pair.cluster_id
-        by_ad[ad_id][cluster].append(Candidate(one.title, one.verdict, own[n], own[n] - average[n]))
+        lead = leading_point(one.title, one.pair.ad)
+        choice = 0.0 if lead is None or one.pair.key not in fit else float(fit[one.pair.key][lead])
+        by_ad[ad_id][cluster].append(Candidate(one.title, one.verdict, own[n], own[n] - average[n], choice=choice))
         at[ad_id, cluster, one.title] = one
     rows = [
         _row(options, at[ad_id, cluster, c.title], c.rank, c.logprob, c.personalisation)
@@ -93,6 +97,22 @@ def select_titles(
         for c in ranked
     ]
     return pd.DataFrame(rows, columns=TITLES.names), pd.DataFrame(refused, columns=REJECTED.names)
+
+
+def _choices(model: HllmCreator, pairs: Sequence[Pair], soft_tokens: Float, mean: Float) -> dict[str, Float]:
+    """By pair, how much likelier the centroid chooses each selling point than the mean user; {} if untrained."""
+    if not model.config.choice:
+        return {}
+    users = np.concatenate([soft_tokens, mean[None]])
+    found: dict[str, Float] = {}
+    table: Float | None = None
+    last = None
+    for pair in pairs:
+        if pair.ad.ad_id != last:
+            table, last = model.choose_points(pair.ad, users), pair.ad.ad_id
+        if table is not None and pair.ad.selling_points:
+            found[pair.key] = table[pair.row] - table[-1]
+    return found
 
 
 def _gate(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from creator.core.progress import Progress
+from creator.core.records import Ad
 from creator.models.config import ModelConfig
 from creator.models.creative import Branch, CreativeLLM, Row, RowBatch
 from creator.models.heads import MatchHead
@@ -160,6 +161,18 @@ class HllmCreator(nn.Module):
     def soft_tokens(self, users: Float) -> Float:
         """Soft tokens of users or centroids: [K, d_u] -> [K, D]."""
         return self.creative.user_projector(torch.from_numpy(users).to(self.device)).float().cpu().numpy()
+
+    def point_words(self, points: Sequence[str]) -> Tensor:
+        """Selling points as the mean word embedding of their words in the Creative LLM's input space, [P, D]."""
+        with torch.no_grad():
+            ids = [torch.tensor(self.prompts.words(" " + point), device=self.device) for point in points]
+            return torch.stack([self.creative.embed_tokens(tokens).float().mean(0) for tokens in ids])
+
+    @torch.inference_mode()
+    def choose_points(self, ad: Ad, soft_tokens: Float) -> Float:
+        """Log-probability that each user's titles lead with each selling point of the ad: [K, D] -> [K, points]."""
+        logits = torch.from_numpy(soft_tokens).to(self.device) @ self.point_words(ad.selling_points).T
+        return torch.log_softmax(logits * self.choice_scale(), dim=1).cpu().numpy()
 
     @torch.inference_mode()
     def match_probabilities(self, users: Float, ads: Float, *, block: int = 65_536) -> Float:

@@ -45,6 +45,7 @@ class ModelConfig:
         item_backbone: what the Item LLM started from, as `creator.engine.backbone` names it.
         creative_backbone: what the Creative LLM started from.
         creative_layers: how many of its layers are kept, 0 for all.
+        choice: whether the soft token was trained to pick selling points by their words.
         lora_rank: rank of the adapters on the Creative LLM, 0 when it is trained whole.
     """
 
@@ -72,6 +73,7 @@ class ModelConfig:
     item_backbone: str = ""
     creative_backbone: str = ""
     creative_layers: int = 0
+    choice: bool = False
     lora_rank: int = 0
 
     def to_json(self) -> str:

@@ -177,10 +177,7 @@ class CreativeStep:
         ads = [self._data.ads[AdId(examples.ad_ids[row])] for row in rows]
         points = sorted({point for ad in ads for point in ad.selling_points})
         at = {point: n for n, point in enumerate(points)}
-        with torch.no_grad():
-            ids = [torch.tensor(self._model.prompts.words(" " + point), device=users.device) for point in points]
-            words = torch.stack([creative.embed_tokens(tokens).float().mean(0) for tokens in ids])
-        logits = soft.float() @ words.T * self._model.choice_scale()
+        logits = soft.float() @ self._model.point_words(points).T * self._model.choice_scale()
         offered = torch.zeros(len(rows), len(points), dtype=torch.bool)
         for n, ad in enumerate(ads):
             offered[n, [at[point] for point in ad.selling_points]] = True

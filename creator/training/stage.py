@@ -155,6 +155,7 @@ def _train(
     )
     loop = LoopSettings(options.steps, options.learning_rate, options.warmup_steps, bf16=options.dtype == "bf16")
     train_creative(model, data, frame, items, draft.path, settings, loop, validate_every=options.validate_every)
+    model.config = replace(model.config, choice=model.config.choice or options.choice_weight > 0)
 
 
 def _close(

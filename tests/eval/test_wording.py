@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from creator.core.records import Ad, AdId
-from eval.wording import content_words, leading_point, lengths, same_wording
+from creator.facts.leads import content_words, leading_point
+from eval.wording import lengths, same_wording
 
 ROPE = Ad(AdId("a"), "Arven sale", "", ("climbing ropes for beginners", "camp stove for two", "20% off selected gear"))
 
