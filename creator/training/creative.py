@@ -68,7 +68,7 @@ class Examples:
         self.titles = frame["title"].tolist()
         self.profiles = frame["profile"].tolist()
         self.ad_ids = frame["ad_id"].tolist()
-        self.leads = [points[0] for points in frame["selling_points"]]
+        self.leads = [points[0] if len(points) else "" for points in frame["selling_points"]]
         distinct = sorted(set(self.ad_ids))
         at = {ad_id: n for n, ad_id in enumerate(distinct)}
         self.ads = np.asarray([at[a] for a in self.ad_ids], dtype=np.int64)
@@ -176,6 +176,8 @@ class CreativeStep:
         soft = creative.user_projector(users)[torch.from_numpy(of_row)]
         ads = [self._data.ads[AdId(examples.ad_ids[row])] for row in rows]
         points = sorted({point for ad in ads for point in ad.selling_points})
+        if not points:
+            return soft.sum() * 0.0
         at = {point: n for n, point in enumerate(points)}
         logits = soft.float() @ self._model.point_words(points).T * self._model.choice_scale()
         offered = torch.zeros(len(rows), len(points), dtype=torch.bool)

@@ -11,6 +11,7 @@ from creator.models.config import ModelConfig
 from creator.training.creative import CreativeSettings, CreativeStep, Examples, start_projectors, train_creative
 from creator.training.loop import LoopSettings
 from tests.domain import THINGS
+from tests.training.hand import ad, write_hand_data
 
 CONFIG = ModelConfig(history=20, match_width=16)
 SETTINGS = CreativeSettings(ads=3, titles_per_ad=4, profiles=3, impressions=4)
@@ -56,6 +57,45 @@ def test_the_total_weighs_the_losses_and_a_weight_of_zero_leaves_one_out(model, 
     weights = {"creative": 2.0, "reconstruction": 0.5, "matching": 3.0}
     by_hand = sum(weights.get(name, 1.0) * value for name, value in found.items() if name != "total")
     assert found["total"] == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_the_choice_loss_by_hand(model, shop, items):
+    """Of its own ad's points, which one does a title lead with: a softmax over products with the points' mean words."""
+    step = losses_of(model, shop, items)
+    examples = step._examples
+    rows = examples.draw(np.random.default_rng(0), 3, 2)
+    words = model.creative.base.get_input_embeddings().weight.detach()
+    windows = [shop.data.histories.window(examples.users[row], examples.as_of[row], 20) for row in rows]
+    soft = torch.from_numpy(model.soft_tokens(model.encode_users(items, windows)))
+    by_hand = []
+    for n, row in enumerate(rows):
+        points = shop.data.ads[examples.ad_ids[row]].selling_points
+        ids = [model.creative.tokenizer.encode(" " + point, add_special_tokens=False) for point in points]
+        logits = torch.stack([soft[n] @ words[tokens].mean(0) for tokens in ids]) / 0.05
+        by_hand.append(-torch.log_softmax(logits, 0)[points.index(shop.examples["selling_points"].iloc[row][0])].item())
+    with torch.no_grad():
+        found = step.losses(rows, np.random.default_rng(0))["choice"].item()
+    assert found == pytest.approx(np.mean(by_hand), rel=1e-4)
+
+
+def test_ads_and_titles_without_selling_points_can_be_trained_on(model, tmp_path):
+    events = [("u0", f"i{n % 2}", float(n)) for n in range(8)]
+    data = write_hand_data(
+        tmp_path / "data",
+        items=["i0", "i1"],
+        events=events,
+        ads=[ad("a0") | {"selling_points": []}, ad("a1") | {"selling_points": []}],
+        train_until=9.0,
+    )
+    frame = pd.DataFrame(
+        {"user_id": "u0", "as_of": [5.0, 7.0], "title": ["Buy it", "Have it"], "profile": ["a", "b"],
+         "ad_id": ["a0", "a1"], "selling_points": [[], ["gone"]]}
+    )  # fmt: skip
+    step = CreativeStep(model, data, Examples(frame, data), model.encode_texts(data.item_texts), SETTINGS)
+    losses = step(0)
+    losses["total"].backward()
+    assert losses["choice"].item() == 0
+    assert torch.isfinite(losses["total"])
 
 
 def test_draws_take_a_few_ads_and_distinct_examples_of_each(shop):
@@ -131,7 +171,7 @@ def test_started_soft_tokens_lean_towards_the_words_of_their_own_profile(model, 
 def test_a_small_training_lowers_every_loss_and_going_on_after_a_stop_gives_the_same_weights(backbones, shop, tmp_path):
     from creator.models.checkpoint import build_model
 
-    steps = 36
+    steps = 30
     loop = LoopSettings(steps, 6e-3, warmup_steps=3, save_every_s=0.0, log_every=1, bf16=False)
 
     def train(folder, dies_at=None):
@@ -153,7 +193,7 @@ def test_a_small_training_lowers_every_loss_and_going_on_after_a_stop_gives_the_
 
     calm = train(tmp_path / "calm")
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "stopped", dies_at=20)
+        train(tmp_path / "stopped", dies_at=17)
     resumed = train(tmp_path / "stopped")
     for (name, ours), theirs in zip(resumed.named_parameters(), calm.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0, msg=name)
