@@ -70,6 +70,7 @@ def test_the_model_is_an_artefact_that_names_what_the_state_dict_lacked(models: 
     assert {"match", "user.user_token", "align_projector.weight"} <= set(facts["initialised"])  # pyright: ignore[reportArgumentType]
     assert "item.item_token" not in facts["initialised"]  # pyright: ignore[reportOperatorIssue]
     assert open_artefact(models["hllm_creator"], "model").facts["initialised"] == [
+        "choice_scale.value",
         "next_item_scale.value",
         "user.item_offset",
     ]
