@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -105,13 +106,11 @@ def _choices(model: HllmCreator, pairs: Sequence[Pair], soft_tokens: Float, mean
         return {}
     users = np.concatenate([soft_tokens, mean[None]])
     found: dict[str, Float] = {}
-    table: Float | None = None
-    last = None
-    for pair in pairs:
-        if pair.ad.ad_id != last:
-            table, last = model.choose_points(pair.ad, users), pair.ad.ad_id
-        if table is not None and pair.ad.selling_points:
-            found[pair.key] = table[pair.row] - table[-1]
+    for _, of_ad in groupby(pairs, key=lambda pair: pair.ad.ad_id):
+        same = list(of_ad)
+        if same[0].ad.selling_points:
+            table = model.choose_points(same[0].ad, users)
+            found |= {pair.key: table[pair.row] - table[-1] for pair in same}
     return found
 
 
@@ -146,8 +145,10 @@ def refusal(title: str, ad: Ad, check: Check, finish: str) -> str:
         return "runs on: no end within the longest title"
     if is_same_title(title, ad.title):
         return "the original title again"
-    if check.publishable:
+    if check.verdict is Verdict.SUPPORTED:
         return ""
+    if check.publishable:  # harmless in a person's title; in a machine's, words from another ad
+        return "says more than the ad does"
     kinds = sorted({finding.kind.value for finding in check.findings if finding.score >= ERROR_FROM})
     return f"not supported by the ad: {', '.join(kinds)}"
 

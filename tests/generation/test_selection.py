@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,3 +125,23 @@ def test_no_pair_gives_two_empty_tables_with_their_columns(world, options, tmp_p
     titles, rejected = select_titles(options, world.model, [], {}, SOFT, MEAN, tmp_path)
     assert (list(titles), len(titles)) == (selection.TITLES.names, 0)
     assert (list(rejected), len(rejected)) == (selection.REJECTED.names, 0)
+
+
+def test_a_title_whose_lead_suits_the_cluster_goes_first_where_the_model_was_trained_to_choose(
+    world, options, tmp_path, monkeypatch
+):
+    model = world.model
+    monkeypatch.setattr(model, "config", replace(model.config, choice=True))
+    monkeypatch.setattr(selection, "score_titles", lambda _, rows: np.zeros(len(rows)))
+    words = model.creative.base.get_input_embeddings().weight.detach().numpy()
+    encode = model.creative.tokenizer.encode
+    means = [words[encode(" " + point, add_special_tokens=False)].mean(0) for point in AD.selling_points]
+    (tmp_path / "none").mkdir()
+    both = answers(*GOOD)
+    for lead in (0, 1):  # a cluster whose soft token is the words of one point
+        soft = np.stack([means[lead], means[1 - lead]]).astype(np.float32)
+        titles, _ = select_titles(
+            options, model, [PAIRS[0], PAIRS[2]], {"0/a1": both, "1/a2": both}, soft, soft.mean(0), tmp_path / "none"
+        )
+        assert titles["title"].tolist() == [GOOD[lead], GOOD[1 - lead]]
+        assert (titles["personalisation"] == 0).all()
