@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration: what a store must be at before it is read or written."""
 
 METADATA = MetaData(
@@ -98,5 +98,95 @@ EVENTS = Table(
     Column("variation", Text),
     Column("received_at", Float, nullable=False),  # epoch seconds, by the service's clock
     Index("ix_events_timestamp", "timestamp"),
+    sqlite_with_rowid=False,
+)
+
+CARDS = Table(
+    "cards",
+    METADATA,
+    Column("clustering_id", ForeignKey(CLUSTERINGS.c.clustering_id), primary_key=True),
+    Column("cluster_id", Integer, primary_key=True, autoincrement=False),
+    Column("card", Text, nullable=False),  # JSON object, as the clustering wrote it
+    sqlite_with_rowid=False,
+)
+
+AD_FACTS = Table(
+    "ad_facts",
+    METADATA,
+    Column("data_digest", String(64), primary_key=True),  # kept once for all drafts and releases from the same DATA
+    Column("ad_id", Text, primary_key=True),
+    Column("facts", Text, nullable=False),  # JSON object: the ad as `serving.review.drafts` writes it
+    sqlite_with_rowid=False,
+)
+
+DRAFTS = Table(
+    "drafts",
+    METADATA,
+    Column("draft_id", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, unique=True),  # identity of its inputs together
+    Column("created_at", Float, nullable=False),  # epoch seconds
+    Column("clustering_id", ForeignKey(CLUSTERINGS.c.clustering_id), nullable=False),
+    Column("titles_digest", String(64), nullable=False),
+    Column("clusters_digest", String(64), nullable=False),
+    Column("data_digest", String(64), nullable=False),
+    Column("clusters", Integer, nullable=False),  # how many there are; ids run from 0
+    Column("counts", Text, nullable=False),  # JSON object, name -> count
+)
+
+CANDIDATES = Table(
+    "candidates",
+    METADATA,
+    Column("draft_id", ForeignKey(DRAFTS.c.draft_id), primary_key=True),
+    Column("title_id", Text, primary_key=True),
+    Column("cluster_id", Integer, nullable=False),
+    Column("ad_id", Text, nullable=False),
+    Column("generated", Text, nullable=False),  # the title as it was generated
+    Column("title", Text, nullable=False),  # the same, or as a reviewer edited it
+    Column("verdict", String(16), nullable=False),
+    Column("publishable", Integer, nullable=False),  # 1 when the last check let it through
+    Column("findings", Text, nullable=False),  # JSON list, from the last check
+    Column("kinds", Text, nullable=False),  # the kinds of those findings as " number scope "
+    Column("provenance", Text, nullable=False),  # JSON object, as the generation wrote it
+    Column("state", String(16), nullable=False),  # "open", "approved" or "rejected"
+    Column("again", Integer, nullable=False),  # 1 when its pair is to be generated again
+    Column("reviewer", Text),  # who decided last
+    Column("decided_at", Float),  # epoch seconds
+    Column("version", Integer, nullable=False),  # grows with each decision
+    Index("ix_candidates_state", "draft_id", "state"),
+    sqlite_with_rowid=False,
+)
+
+HISTORY = Table(
+    "history",
+    METADATA,
+    Column("entry_id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),  # epoch seconds
+    Column("who", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("draft_id", Integer),
+    Column("title_id", Text),
+    Column("release", Integer),
+    Column("step", Integer),  # the first entry of the step this one is part of: a bulk is one step
+    Column("undoes", Integer),  # the step that this entry takes back
+    Column("before", Text),  # JSON object: what the decision replaced
+    Column("after", Text),
+    Index("ix_history_title", "draft_id", "title_id"),
+    Index("ix_history_step", "step"),
+)
+
+GUIDES = Table(
+    "guides",
+    METADATA,
+    Column("advertiser", Text, primary_key=True),  # "": whoever has no guide
+    Column("guide", Text, nullable=False),  # JSON object, `creator.facts.guide.as_json`
+    sqlite_with_rowid=False,
+)
+
+PREFERENCES = Table(
+    "preferences",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
