@@ -18,6 +18,7 @@ from clustering.prune import Doubles, Pruned, expect_reach, find_cut, keep_budge
 from clustering.vectors import Floats, Integers, open_matrix
 from creator.core.artefacts import Artefact, open_artefact, write_artefact
 from creator.core.data import open_data, read_table
+from creator.core.disk import reserve_space
 from creator.core.errors import ArtefactError, InputError
 from creator.core.progress import Progress, say
 
@@ -140,6 +141,7 @@ def _score(options: PruneOptions, centroids: Floats, texts: list[str], path: Pat
 
     model: MatchModel = load_model(options.model)
     match = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(texts), len(centroids)))
+    reserve_space(path)
     bar = Progress("match", match.size, "pairs")
     for part, block in score_blocks(model, centroids, texts, block_pairs=options.block_pairs):
         match[part] = block.T

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from creator.core.command import Command, add_arguments, read_options
+from creator.core.command import Command, add_arguments, read_options, required_flags
+from creator.core.disk import FREE_SPACE, in_plain_words, is_disk_full
 from creator.core.errors import HllmCreatorError, UsageError
 from creator.core.registry import commands
 
@@ -32,9 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:  # the world's faults (a full disk, a missing right), not the code's
-        place = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or type(error).__name__}{place}", 1, arguments)
+    except Exception as error:  # the world's faults (a full disk, a missing right) are told; the code's are raised
+        full = is_disk_full(error)
+        if not full and not isinstance(error, OSError):
+            raise
+        place = error.filename if isinstance(error, OSError) else None
+        what = in_plain_words(error) + (f": {place}" if place else "")
+        return _fail(str(HllmCreatorError(what, cure=FREE_SPACE)) if full else what, 1, arguments)
 
 
 def _fail(what: str, status: int, arguments: Sequence[str]) -> int:
@@ -48,6 +53,7 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
     """The parser of one command's flags; required settings are checked later, with all the others."""
     parser = _Parser(
         prog=f"hllm-creator {command.name}",
+        usage=" ".join(("%(prog)s", *required_flags(command.options), "[options]")),
         description=command.summary,
         allow_abbrev=False,
         epilog=f"example:\n  {command.example}",

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
+from creator.core.disk import FREE_SPACE, in_plain_words, is_disk_full
 from creator.core.errors import ArtefactError
 
 SCHEMA_VERSION = 1
@@ -35,6 +36,8 @@ MADE_BY = {
     "audit": "audit",
     "evaluation": "evaluate",
 }
+
+_NO_PLACE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ def write_artefact(
 
     Raises:
         ArtefactError: `out` exists already, or the disk is full.
+
+    What a fault leaves in the draft stays for the next attempt; a draft without anything in it does not.
     """
     if out.exists():
         raise ArtefactError(f"{out} exists already", cure="name another --out, or delete it first")
@@ -171,23 +176,29 @@ def write_artefact(
         mark.unlink()
         partial.replace(out)
         _sync(out.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            cure = "free some space and run the same command again; finished work is kept"
-            raise ArtefactError(f"the disk is full while writing {out}", got=error.strerror, cure=cure) from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and str(partial) in str(error.filename or ""):
+    except Exception as error:
+        if is_disk_full(error):
+            what = f"the disk is full while writing {out}"
+            raise ArtefactError(what, got=in_plain_words(error), cure=FREE_SPACE) from None
+        if isinstance(error, OSError) and error.errno in _NO_PLACE and str(partial) in str(error.filename or ""):
             raise ArtefactError(f"{out} cannot be written", got=error.strerror, cure="name another --out") from None
         raise
+    finally:
+        _drop_if_empty(partial)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a small file whole: aside, synced to disk, then renamed."""
     aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def file_digest(path: Path) -> str:
@@ -199,6 +210,11 @@ def file_digest(path: Path) -> str:
 def config_digest(config: object) -> str:
     """SHA-256 of anything JSON can carry, in hexadecimal; key order does not matter."""
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str, ensure_ascii=False).encode()).hexdigest()
+
+
+def _drop_if_empty(partial: Path) -> None:
+    if partial.is_dir() and all(path.name == ".fingerprint" for path in partial.iterdir()):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:
