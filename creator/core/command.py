@@ -87,11 +87,10 @@ def _shape(annotation: object) -> _Shape:
 
 
 def add_arguments(parser: argparse.ArgumentParser, options: type) -> None:
-    """Give the parser one flag for each field of an options dataclass."""
+    """Give the parser one flag for each field of an options dataclass, those that must be given first."""
     hints = typing.get_type_hints(options)
-    for field in dataclasses.fields(options):
+    for field in _required_first(options):
         shape = _shape(hints[field.name])
-        flag = "--" + field.name.replace("_", "-")
         required = field.default is dataclasses.MISSING
         text = field.metadata["help"]
         if required:
@@ -102,10 +101,32 @@ def add_arguments(parser: argparse.ArgumentParser, options: type) -> None:
         if shape.boolean:
             keywords["action"] = argparse.BooleanOptionalAction
         else:
-            keywords["metavar"] = "|".join(shape.choices) or _metavar(field.name, shape)
+            keywords["metavar"] = _placeholder(field.name, shape)
             if shape.many:
                 keywords |= {"nargs": "*", "action": "extend"}
-        parser.add_argument(*field.metadata["flags"], flag, **keywords)
+        parser.add_argument(*field.metadata["flags"], _flag(field.name), **keywords)
+
+
+def required_flags(options: type) -> list[str]:
+    """The flags that must be given, each with what follows it, as a usage line shows them."""
+    hints = typing.get_type_hints(options)
+    return [
+        f"{_flag(field.name)} {_placeholder(field.name, _shape(hints[field.name]))}"
+        for field in dataclasses.fields(options)
+        if field.default is dataclasses.MISSING
+    ]
+
+
+def _required_first(options: type) -> list[dataclasses.Field[object]]:
+    return sorted(dataclasses.fields(options), key=lambda field: field.default is not dataclasses.MISSING)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _placeholder(name: str, shape: _Shape) -> str:
+    return "|".join(shape.choices) or _metavar(name, shape)
 
 
 def _metavar(name: str, shape: _Shape) -> str:

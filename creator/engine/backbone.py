@@ -19,6 +19,7 @@ from typing import Any
 
 from creator.core.errors import ModelError
 from creator.core.progress import say
+from creator.engine.quiet import quiet_transformers
 
 PACKAGED = ("smollm2", "minilm")
 SMOLLM2_FOLDER = "smollm2-135m-instruct-bf16"
@@ -177,20 +178,19 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
     """Write a GGUF file as a bfloat16 Hugging Face folder with its tokenizer and chat template."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     source, name = str(gguf.parent), gguf.name
-    quantised = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.bfloat16)
-    # transformers refuses to save a model whose config says it was read from a quantised file
-    config: Any = AutoConfig.from_pretrained(source, gguf_file=name)
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    plain.load_state_dict(quantised.state_dict())
-    plain.generation_config = quantised.generation_config
-    plain.save_pretrained(out)
-    AutoTokenizer.from_pretrained(source, gguf_file=name).save_pretrained(out)
+    with quiet_transformers():
+        quantised = AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.bfloat16)
+        # transformers refuses to save a model whose config says it was read from a quantised file
+        config: Any = AutoConfig.from_pretrained(source, gguf_file=name)
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+        plain.load_state_dict(quantised.state_dict())
+        plain.generation_config = quantised.generation_config
+        plain.save_pretrained(out)
+        AutoTokenizer.from_pretrained(source, gguf_file=name).save_pretrained(out)
 
 
 def _move_whole(aside: Path, folder: Path) -> None:

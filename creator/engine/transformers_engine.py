@@ -27,6 +27,7 @@ from creator.engine.contract import (
 )
 from creator.engine.environment import has_bf16_instructions
 from creator.engine.folder import ModelFolder, read_folder
+from creator.engine.quiet import quiet_transformers
 
 DEFAULT_BATCH = 8
 
@@ -54,9 +55,10 @@ class TransformersEngine:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         bf16 = dtype == "bf16" or (dtype == "auto" and (self._device.type == "cuda" or has_bf16_instructions()))
         try:
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                model_folder, dtype=torch.bfloat16 if bf16 else torch.float32
-            )
+            with quiet_transformers():
+                model: Any = AutoModelForCausalLM.from_pretrained(
+                    model_folder, dtype=torch.bfloat16 if bf16 else torch.float32
+                )
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"the model in {model_folder} cannot be loaded", got=type(error).__name__) from None
         # a folder's own generation settings (top-k, penalties) would shape the answers behind the caller's back

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from creator.core.artefacts import write_text
 from creator.core.errors import ModelError
+from creator.engine.quiet import quiet_transformers
 from creator.models.assembly import HllmCreator
 from creator.models.config import ModelConfig
 from creator.models.creative import CreativeLLM
@@ -167,7 +168,8 @@ def load_model(
 def _save_llm(llm: nn.Module, folder: Path, *, half: bool) -> None:
     # a copy: rounding the model itself would round what is saved of it next
     written: Any = copy.deepcopy(llm).half() if half else llm
-    written.save_pretrained(folder)
+    with quiet_transformers():
+        written.save_pretrained(folder)
 
 
 def head_parameters(model: HllmCreator) -> dict[str, Tensor]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from creator.engine.quiet import quiet_transformers
+
 HEAD_WIDTH = 64
 
 
@@ -45,7 +47,7 @@ def make_llm(folder: Path, texts: Iterable[str], *, width: int, layers: int, voc
     words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
     words.save_pretrained(folder)
     torch.manual_seed(seed)
-    LlamaForCausalLM(
+    llm = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(words),
             hidden_size=width,
@@ -59,5 +61,7 @@ def make_llm(folder: Path, texts: Iterable[str], *, width: int, layers: int, voc
             eos_token_id=1,
             pad_token_id=1,
         )
-    ).save_pretrained(folder)
+    )
+    with quiet_transformers():
+        llm.save_pretrained(folder)
     return folder

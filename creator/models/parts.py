@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from creator.core.errors import ModelError
+from creator.engine.quiet import quiet_transformers
 from creator.models.config import ModelConfig
 from creator.models.item_encoder import ItemEncoder
 
@@ -92,7 +91,7 @@ def new_user_llm(width: int, layers: int) -> nn.Module:
 
 
 def _read_llm(loader: Any, folder: Path, dtype: torch.dtype | str) -> Any:
-    with _quiet():
+    with quiet_transformers():
         llm, report = _read(loader, folder, dtype=dtype, output_loading_info=True)
     # transformers draws what a file lacks at random; a sentence encoder's pooler is not used
     missing = sorted(name for name in report["missing_keys"] if "pooler." not in name)
@@ -121,22 +120,6 @@ def _read(loader: Any, folder: Path, **options: Any) -> Any:
             expected="a model and tokenizer that this version of transformers knows, its weights of the right shapes",
             cure="check the folder's files, or update transformers",
         ) from error
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Loading without transformers' bars and reports: what matters of them becomes an error."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _truncate(decoder: Any, layers: int) -> nn.Module:
