@@ -15,7 +15,7 @@ import pyarrow as pa
 from clustering.cards import Card
 from clustering.commands import ClusterOptions, settings_of
 from clustering.guardrails import ORIGINAL, Guarded, Outside
-from clustering.vectors import Floats, Integers, Mask, UserVectors, blocks, draw_rows, find_faults, open_user_vectors
+from clustering.vectors import Floats, Integers, Mask, UserVectors, blocks, find_faults, open_user_vectors
 from creator.core.artefacts import Artefact, Draft, open_artefact, write_artefact, write_text
 from creator.core.data import Data, open_data, write_table
 from creator.core.disk import reserve_space
@@ -87,18 +87,20 @@ def cluster(options: ClusterOptions) -> Mapping[str, object]:
 
 def _cluster_rows(rows: Floats, options: ClusterOptions) -> tuple[Guarded, dict[str, object]]:
     from clustering.guardrails import guard
-    from clustering.kmeans import at_members_length, default_k, default_restarts, fit, polish, useful_rows
+    from clustering.kmeans import at_members_length, default_k, fit, polish
 
     k = options.k or default_k(len(rows), options.min_size)
-    restarts = options.restarts or default_restarts(k)
-    sample = draw_rows(rows, min(options.train_users, useful_rows(k)), options.seed)
-    bar = Progress(f"k-means, k = {k}", restarts, "restarts")
+    chosen = np.arange(len(rows))
+    if len(rows) > options.train_users:
+        chosen = np.sort(np.random.default_rng(options.seed).choice(len(rows), options.train_users, replace=False))
+    sample = np.asarray(rows[chosen]) if len(chosen) < len(rows) else np.asarray(rows)
+    bar = Progress(f"k-means, k = {k}", options.restarts, "restarts")
     fitted = fit(
         sample,
         k,
         metric=options.metric,
         seed=options.seed,
-        restarts=restarts,
+        restarts=options.restarts,
         iterations=options.iterations,
         told=lambda note: bar.advance(note=note),
     )
