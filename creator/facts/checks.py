@@ -18,6 +18,7 @@ from creator.facts.policy import injection_faults, quality_faults
 from creator.facts.quantities import Quantity
 from creator.facts.ranks import read_ranks
 from creator.facts.reading import Reading, quoted
+from creator.facts.relations import relation_findings
 from creator.facts.scope import Title, dropped_conditions, unbounded, unoffered
 from creator.facts.segments import segment_at
 from creator.facts.stated import amount_tokens, said_stems
@@ -45,6 +46,7 @@ def findings_of(reading: Reading) -> Iterator[Finding]:
         yield finding
     yield from _conditions(reading)
     yield from _strangers(reading, frozenset(taken))
+    yield from relation_findings(reading)
     for start, end in unknown_runs(reading.folded.text, reading.facts.stated):
         first, last = reading.folded.span(start, end)
         yield Finding(FindingKind.UNSUPPORTED, (first, last), reading.title[first:last], "", "", 0.7)

@@ -11,6 +11,7 @@ from creator.facts.dates import Date, read_dates
 from creator.facts.entities import Known, Name, read_names
 from creator.facts.negation import Denial, denied_words, read_denials, without_prefix
 from creator.facts.passages import Passage, passages_of
+from creator.facts.products import Products
 from creator.facts.stated import Fact, read_facts
 from creator.facts.text import Word, stem_of
 from creator.facts.vocabulary import vocabulary
@@ -34,6 +35,7 @@ class AdFacts:
         names: its proper names with their roles.
         stated: every field folded, joined by line breaks.
         spoken: its words as written (folded).
+        products: what it offers and what it only mentions beside that.
         turned: for each of its words with a denying prefix, the stem without the prefix and the word's own stem.
     """
 
@@ -47,6 +49,7 @@ class AdFacts:
     known: Known
     clauses: tuple[Clause, ...]
     denied: tuple[tuple[Passage, dict[int, Denial]], ...]
+    products: Products
     names: tuple[Name, ...]
     stated: str
     spoken: frozenset[str]
@@ -80,6 +83,7 @@ class AdFacts:
             )
             for noun in product
         }
+        denied = tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages)
         return cls(
             ad,
             passages,
@@ -90,7 +94,8 @@ class AdFacts:
             {stem: frozenset(figures) for stem, figures in numbered.items()},
             Known(frozenset(places), spoken, meanings, product, modifiers),
             tuple(c for p in passages for c in read_clauses(p)),
-            tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages),
+            denied,
+            Products(denied),
             read_names(passages),
             "\n".join(p.folded.text for p in passages),
             spoken,

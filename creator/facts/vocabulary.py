@@ -177,6 +177,12 @@ class Vocabulary:
         """A list of words.toml, kept."""
         return self.list(section, name)
 
+    @lru_cache(maxsize=65536)  # noqa: B019 - one vocabulary lives as long as the process
+    def is_thing(self, text: str) -> bool:
+        """Whether the word names something made, grown or eaten: a product, a part, an animal, a food."""
+        products = self.list_cached("things", "products").exact
+        return any(form in products for form in base_forms(text)) or bool(self.meanings.class_of(text))
+
     @cached_property
     def opposites(self) -> Mapping[str, frozenset[str]]:
         """Words that deny one another of the same thing."""

@@ -1,0 +1,192 @@
+"""Does a title offer what its ad offers? What an offer is on, what goes with it, and names blended of two products.
+
+Each word of "Save on Store-Brand Toilet Paper" stands in an ad for paper towels that are "often bought with toilet
+paper", and yet the title is untrue: the relation between offer and thing is not the ad's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from creator.core.records import Finding, FindingKind
+from creator.facts.products import OFFERS, Phrase, Products, Role, compounds, cut
+from creator.facts.reading import Reading
+from creator.facts.slots import Named, Slot, read_slots
+from creator.facts.text import Word, listed
+from creator.facts.units import unit_forms
+from creator.facts.vocabulary import vocabulary
+
+SURE, LIKELY = 0.9, 0.8
+_GENERIC = listed("kind kinds type types sort sorts variety varieties range selection choice brand brands line lines")
+_READY = listed("ready easy quick simple safe made hard good fit")
+_LOVE = listed("go love enjoy please wow impress treat party celebrate relax")
+
+
+def relation_findings(reading: Reading) -> Iterator[Finding]:
+    """Things that the title offers and the ad does not, companions it invents, product names that no field has."""
+    yield from _compound_findings(reading)
+    for named in read_slots(reading.folded.text, reading.words, reading.segments):
+        yield from _named_findings(reading, named)
+
+
+def _named_findings(reading: Reading, named: Named) -> Iterator[Finding]:
+    found, known = reading.words, reading.facts.known
+    counted = {n for q in reading.quantities for n in range(q.first, q.last + 1)}
+    for inside, _ in cut(found, named.first, named.last):
+        words = [n for n in inside if n not in counted and found[n].text not in OFFERS]
+        while words and _says_nothing(found[words[-1]], known.stems):
+            words.pop()
+        after = found[inside[-1] + 1].text if inside[-1] + 1 < len(found) else ""
+        if not words or after == "of" or found[words[-1]].text in _GENERIC:
+            continue
+        wrong = _head_finding(reading, named.slot, words)
+        if wrong is not None:
+            yield wrong
+            continue
+        yield from _blends(reading, named.slot, words)
+
+
+def _says_nothing(word: Word, stems: frozenset[str]) -> bool:
+    """Whether a word at the end of a phrase names nothing: "your next order", "an easy dinner"."""
+    if word.stem in stems:
+        return False
+    return word.text in unit_forms() or (vocabulary().plain.has(word.text) and not vocabulary().is_thing(word.text))
+
+
+def _head_finding(reading: Reading, slot: Slot, words: Sequence[int]) -> Finding | None:
+    """Whether the noun of a phrase is something the ad lets the title say of it."""
+    found, facts = reading.words, reading.facts
+    head, products = found[words[-1]], facts.products
+    first, last = words[0], words[-1]
+    if head.stem not in facts.known.stems:
+        borrowed = any(found[n].stem in facts.known.stems for n in words[:-1])
+        if slot is Slot.FRAME and not borrowed:
+            return None
+        if not vocabulary().is_thing(head.text) or _implied(head.text, products) or facts.known.ends(head.text):
+            return None
+        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, LIKELY)
+    if slot is Slot.FRAME:
+        return None
+    if slot is Slot.BESIDE:
+        if products.with_stem(head.stem, Role.BESIDE) or products.with_stem(head.stem, Role.AIMED):
+            return None
+        return reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY, *_quoted(products.with_stem(head.stem)))
+    if not products.with_stem(head.stem, Role.OFFERED):
+        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, SURE, *_quoted(products.with_stem(head.stem)))
+    if _breaks_off(reading, last):
+        return reading.finding(FindingKind.CHANNEL, first, last, SURE, "the title names no product", "policy")
+    numbered = last + 1 < len(found) and found[last + 1].kind in ("number", "code")
+    name = any(not vocabulary().meanings.knows(found[n].text) for n in words)
+    if not products.heads(head.stem) and not numbered and not name and vocabulary().is_thing(head.text):
+        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, LIKELY, *_quoted(products.with_stem(head.stem)))
+    return None
+
+
+def _blends(reading: Reading, slot: Slot, words: Sequence[int]) -> Iterator[Finding]:
+    """Words of two products joined into a third, or a word that takes the place of the ad's own."""
+    found, facts = reading.words, reading.facts
+    head = found[words[-1]]
+    if head.stem not in facts.known.stems:
+        return
+    role = {Slot.OFFER: Role.OFFERED, Slot.BESIDE: Role.BESIDE, Slot.FRAME: None}[slot]
+    if role is Role.BESIDE and not facts.products.with_stem(head.stem, role):
+        role = None
+    for n in words[:-1]:
+        word = found[n]
+        if word.stem in facts.known.stems:
+            if not facts.products.goes_with(word.stem, head.stem, role):
+                yield reading.finding(
+                    FindingKind.WRONG_PRODUCT, n, words[-1], LIKELY, *_quoted(facts.products.with_stem(word.stem))
+                )
+                return
+        elif slot is Slot.OFFER and _displaces(word, head, facts.products):
+            yield reading.finding(FindingKind.WRONG_PRODUCT, n, words[-1], LIKELY)
+            return
+
+
+def _displaces(word: Word, head: Word, products: Products) -> bool:
+    """Whether a word is the sister of one that the ad has before the noun: "dinner" for "breakfast sausage"."""
+    meanings = vocabulary().meanings
+    kinds = {meanings.parents[s] for s in meanings.senses_of(word.text)[:1]} - {-1}
+    own = (w for p in products.with_stem(head.stem) for w in p.words[: p.place_of(head.stem)])
+    return bool(kinds) and any(
+        meanings.parents[s] in kinds for w in own if w.stem != word.stem for s in meanings.senses_of(w.text)[:1]
+    )
+
+
+def _implied(text: str, products: Products) -> bool:
+    return any(s in products.offered_meanings for s in vocabulary().meanings.senses_of(text)[:2])
+
+
+def _breaks_off(reading: Reading, last: int) -> bool:
+    """Whether a phrase ends in a hyphenated word that in the ad always describes a noun: "Save on Name-Brand"."""
+    joined = next(((a, b) for a, b in compounds(reading.words) if b == last), None)
+    if joined is None:
+        return False
+    after = reading.words[last + 1] if last + 1 < len(reading.words) else None
+    if after is not None and after.kind == "number":
+        return False
+    same = _in_ad(reading, *joined)
+    return bool(same) and all(follows for _, hyphen, follows in same if hyphen) and any(h for _, h, _ in same)
+
+
+def _compound_findings(reading: Reading) -> Iterator[Finding]:
+    """Hyphenated words that the ad has in another form, or does not have and that claim something."""
+    found = reading.words
+    for first, last in compounds(found):
+        parts = [w for w in found[first : last + 1] if w.text != "-"]
+        if any(p.kind == "number" for p in parts):
+            continue
+        same = _in_ad(reading, first, last)
+        end = parts[-1].text
+        if same:
+            forms = {form for form, _, _ in same}
+            if any(end in (f + "ed", f + "d", f + "ing") for f in forms) and end not in forms:
+                yield reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY)
+            continue
+        text = "-".join(p.text for p in parts)
+        if vocabulary().list_cached("claims", "compounds").has(text) or _promises(found, parts, last):
+            yield reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY)
+
+
+def _promises(found: Sequence[Word], parts: Sequence[Word], last: int) -> bool:
+    """Whether a compound claims a property of the noun after it: "ready-to-bake", or is none: "extra-in"."""
+    after = found[last + 1] if last + 1 < len(found) else None
+    if after is None or after.kind != "word" or after.text in vocabulary().function:
+        return False
+    texts = [p.text for p in parts]
+    if len(texts) >= 3 and texts[0] in _READY and texts[1] == "to":
+        return texts[2] not in _LOVE
+    return len(texts) == 2 and texts[1] in ("in", "on", "up", "to") and texts[0] not in vocabulary().meanings.verbs
+
+
+def _in_ad(reading: Reading, first: int, last: int) -> list[tuple[str, bool, bool]]:
+    """Where the ad has a compound's words in a row: last word as written, whether hyphenated, whether a noun follows."""
+    stems = [w.stem for w in reading.words[first : last + 1] if w.text != "-"]
+    hits: list[tuple[str, bool, bool]] = []
+    for passage in reading.facts.passages:
+        words = passage.words
+        for n, word in enumerate(words):
+            if word.stem != stems[0]:
+                continue
+            at, hyphen, met = n, False, 0
+            while at < len(words) and met < len(stems):
+                if words[at].text == "-":
+                    hyphen = True
+                elif words[at].stem == stems[met]:
+                    met += 1
+                else:
+                    break
+                at += 1
+            if met == len(stems):
+                follows = at < len(words) and words[at].kind == "word"
+                hits.append((words[at - 1].text, hyphen, follows))
+    return hits
+
+
+def _quoted(phrases: Sequence[Phrase]) -> tuple[str, str]:
+    """The words of the ad that speak of a thing otherwise, and their field."""
+    if not phrases:
+        return "", ""
+    phrase = phrases[0]
+    return phrase.passage.quote(phrase.first, phrase.last), phrase.passage.field
