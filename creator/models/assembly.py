@@ -163,16 +163,23 @@ class HllmCreator(nn.Module):
         return self.creative.user_projector(torch.from_numpy(users).to(self.device)).float().cpu().numpy()
 
     def point_words(self, points: Sequence[str]) -> Tensor:
-        """Selling points as the mean word embedding of their words in the Creative LLM's input space, [P, D]."""
+        """Where selling points lie in the Creative LLM's input space: the direction of the mean word embedding of each
+        one's words, seen from the mean of the vocabulary; [P, D] of length 1."""
         with torch.no_grad():
+            table: Tensor = self.creative.base.get_input_embeddings().weight
             ids = [torch.tensor(self.prompts.words(" " + point), device=self.device) for point in points]
-            return torch.stack([self.creative.embed_tokens(tokens).float().mean(0) for tokens in ids])
+            means = torch.stack([table[tokens].float().mean(0) for tokens in ids])
+            return nn.functional.normalize(means - table.mean(0, dtype=torch.float32), dim=-1)
+
+    def choice_logits(self, soft_tokens: Tensor, points: Sequence[str]) -> Tensor:
+        """How well each selling point suits each soft token: scaled cosines, [B, D] -> [B, P]."""
+        return nn.functional.normalize(soft_tokens.float(), dim=-1) @ self.point_words(points).T * self.choice_scale()
 
     @torch.inference_mode()
     def choose_points(self, ad: Ad, soft_tokens: Float) -> Float:
         """Log-probability that each user's titles lead with each selling point of the ad: [K, D] -> [K, points]."""
-        logits = torch.from_numpy(soft_tokens).to(self.device) @ self.point_words(ad.selling_points).T
-        return torch.log_softmax(logits * self.choice_scale(), dim=1).cpu().numpy()
+        logits = self.choice_logits(torch.from_numpy(soft_tokens).to(self.device), ad.selling_points)
+        return torch.log_softmax(logits, dim=1).cpu().numpy()
 
     @torch.inference_mode()
     def match_probabilities(self, users: Float, ads: Float, *, block: int = 65_536) -> Float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from creator.core.artefacts import Artefact, write_text
 from creator.core.data import Data
 from creator.models.assembly import HllmCreator
-from creator.training.curves import SHOWN, read_history
+from creator.training.curves import HISTORIES, SHOWN, read_history
 
 LICENCES = {
     "minilm": "all-MiniLM-L6-v2 (sentence-transformers), Apache-2.0",
@@ -56,25 +56,31 @@ def write_card(model: HllmCreator, data: Data, examples: Artefact | None, folder
     ]
     if examples is not None:
         lines.append(f"- examples: {examples.manifest.get('rows')}")
+    for name, phase in HISTORIES.items():
+        if rows := read_history(folder / name):
+            lines += ["", *_training(f"Training of the {phase}" if phase else "Training", rows)]
     if history:
-        last = history[-1]
-        lines += [
-            "",
-            "## Training",
-            "",
-            f"- {last['step']:.0f} steps, {last['seconds']:,.0f} s since it was last started",
-            "",
-            "| loss | first | last | last on users set apart |",
-            "|---|---|---|---|",
-        ]
-        for name in SHOWN:
-            seen = [row[name] for row in history if name in row]
-            valid = [row[f"valid_{name}"] for row in history if f"valid_{name}" in row]
-            if seen:
-                lines.append(f"| {name} | {seen[0]:.3f} | {seen[-1]:.3f} | {f'{valid[-1]:.3f}' if valid else '-'} |")
         lines += ["", "![training curves](curves.png)"]
     write_text(path, "\n".join(lines) + "\n")
     return path
+
+
+def _training(title: str, history: list[dict[str, float]]) -> list[str]:
+    last = history[-1]
+    lines = [
+        f"## {title}",
+        "",
+        f"- {last['step']:.0f} steps, {last['seconds']:,.0f} s since it was last started",
+        "",
+        "| loss | first | last | last on users set apart |",
+        "|---|---|---|---|",
+    ]
+    for name in SHOWN:
+        seen = [row[name] for row in history if name in row]
+        valid = [row[f"valid_{name}"] for row in history if f"valid_{name}" in row]
+        if seen:
+            lines.append(f"| {name} | {seen[0]:.3f} | {seen[-1]:.3f} | {f'{valid[-1]:.3f}' if valid else '-'} |")
+    return lines
 
 
 def _untouched(folder: Path, init: Path | None) -> bool:

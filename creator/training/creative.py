@@ -19,10 +19,9 @@ from creator.core.data import Data
 from creator.core.records import AdId
 from creator.models.assembly import Float, HllmCreator
 from creator.models.creative import Branch, Row, RowBatch
-from creator.models.losses import alignment_loss
-from creator.training.examples import Examples
+from creator.training.examples import Examples, apart
 from creator.training.loop import LoopSettings, Losses, run_loop
-from creator.training.matching import Matching
+from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
 
 
@@ -37,7 +36,8 @@ class CreativeSettings:
         impressions: (user, moment) groups of impressions that a step reads, where there are any.
         negatives: ads against each example's own, where there are no impressions and no acts.
         creative, reconstruction, alignment, matching, choice: weights of the losses; 0 leaves one out.
-        train_user: whether the User LLM is trained along.
+        train_user: whether the User LLM is trained along; if not, every user is embedded once.
+        bf16: whether that is done under bfloat16 autocast.
         seed: of every draw.
     """
 
@@ -52,6 +52,7 @@ class CreativeSettings:
     matching: float = 1.0
     choice: float = 1.0
     train_user: bool = True
+    bf16: bool = True
     seed: int = 0
 
 
@@ -71,15 +72,8 @@ class CreativeStep:
     ) -> None:
         self._model, self._data, self._examples, self._settings = model, data, examples, settings
         self._items = torch.from_numpy(item_embeddings).to(model.device)
-        self._matching = Matching(model, data, self._items)
-        distinct = sorted(set(examples.profiles))
-        at = {text: n for n, text in enumerate(distinct)}
-        self._profile_row = np.asarray([at[p] for p in examples.profiles])
-        self._profile_table = (
-            torch.from_numpy(model.encode_texts(distinct, label="profiles")).to(model.device)
-            if model.config.profile_encoder == "item" and settings.alignment
-            else None
-        )
+        self._user_losses = UserLosses(model, data, examples, self._items, align=settings.alignment > 0)
+        self._fixed = None if settings.train_user else self._embed_all(item_embeddings)
 
     def __call__(self, step: int) -> Losses:
         """The losses of a step by name; "total" is their weighted sum."""
@@ -89,33 +83,58 @@ class CreativeStep:
 
     def losses(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Losses:
         """The losses on given examples."""
-        examples, settings, model = self._examples, self._settings, self._model
+        examples, settings = self._examples, self._settings
         windows, of_row = np.unique(np.stack([examples.users[rows], examples.as_of[rows]]), axis=1, return_inverse=True)
-        batch = WindowBatch.read(self._data.histories, windows[0].astype(np.int64), windows[1], model.config.history)
-        with torch.set_grad_enabled(settings.train_user and torch.is_grad_enabled()):
-            users = model.user_batch(self._items, batch.items, batch.ages_s)
         first = np.unique(of_row, return_index=True)[1]
+        batch = WindowBatch.read(
+            self._data.histories, windows[0].astype(np.int64), windows[1], self._model.config.history
+        )
+        users = self._users(rows[first], batch)
         losses: Losses = {}
         if settings.creative:
             losses["creative"] = self._creative(rows, of_row, users, random)
         if settings.choice:
-            losses["choice"] = self._choice(rows, of_row, users)
+            losses["choice"] = self._user_losses.choice(rows, of_row, users)
         if settings.reconstruction:
             losses["reconstruction"] = self._reconstruction(rows[first], users, random)
         if settings.alignment:
-            losses["alignment"] = self._alignment(rows[first], users)
+            losses["alignment"] = self._user_losses.alignment(rows[first], users)
         if settings.matching:
-            losses["matching"] = self._match(rows[first], users, batch, random)
+            losses["matching"] = self._user_losses.matching(
+                rows[first], users, batch, random, impressions=settings.impressions, negatives=settings.negatives
+            )
         weights = {name: getattr(settings, name) for name in losses}
         total = sum((weights[name] * loss for name, loss in losses.items()), start=torch.zeros((), device=users.device))
         return {**losses, "total": total}
 
     def creative_of_others(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Tensor:
         """The creative loss when every title is read under another user's soft token: what conditioning is worth."""
+        examples = self._examples
+        batch = WindowBatch.read(
+            self._data.histories, examples.users[rows], examples.as_of[rows], self._model.config.history
+        )
+        return self._creative(rows, np.roll(np.arange(len(rows)), 1), self._users(rows, batch), random)
+
+    def _users(self, rows: npt.NDArray[np.int64], batch: WindowBatch) -> Tensor:
+        """User embeddings of examples [B] whose windows are laid out in `batch`: [B, d_u]."""
+        if self._fixed is not None:
+            return self._fixed[torch.from_numpy(rows)]
+        return self._model.user_batch(self._items, batch.items, batch.ages_s)
+
+    def _embed_all(self, item_embeddings: Float) -> Tensor:
+        """The user embedding of every example, read once because it does not change: [examples, d_u]."""
         examples, model = self._examples, self._model
-        batch = WindowBatch.read(self._data.histories, examples.users[rows], examples.as_of[rows], model.config.history)
-        users = model.user_batch(self._items, batch.items, batch.ages_s)
-        return self._creative(rows, np.roll(np.arange(len(rows)), 1), users, random)
+        of_window = examples.by_window()
+        first = np.asarray([rows[0] for rows in of_window])
+        batch = WindowBatch.read(
+            self._data.histories, examples.users[first], examples.as_of[first], model.config.history
+        )
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self._settings.bf16):
+            users = model.encode_users(item_embeddings, batch.items, batch.ages_s, label="users")
+        out = torch.empty(len(examples), users.shape[1])
+        for rows, user in zip(of_window, users, strict=True):
+            out[torch.from_numpy(rows)] = torch.from_numpy(user)
+        return out.to(model.device)
 
     def _creative(
         self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator
@@ -133,29 +152,6 @@ class CreativeStep:
         soft = self._model.creative.user_projector(users)
         return self._model.creative.loss(RowBatch.of(packed).to(users.device), soft)
 
-    def _choice(self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor) -> Tensor:
-        """Which of its ad's selling points does a title lead with, by the words of the point and the soft token alone?
-
-        Ours. It puts the soft token where the words of the points that suit its user are in the Creative LLM's input
-        space, so that attention finds them in the ad; without it the titles' form was learnt and the user was not
-        listened to (docs/log.md).
-        """
-        creative, examples = self._model.creative, self._examples
-        soft = creative.user_projector(users)[torch.from_numpy(of_row)]
-        ads = [self._data.ads[AdId(examples.ad_ids[row])] for row in rows]
-        points = sorted({point for ad in ads for point in ad.selling_points})
-        if not points:
-            return soft.sum() * 0.0
-        at = {point: n for n, point in enumerate(points)}
-        logits = soft.float() @ self._model.point_words(points).T * self._model.choice_scale()
-        offered = torch.zeros(len(rows), len(points), dtype=torch.bool)
-        for n, ad in enumerate(ads):
-            offered[n, [at[point] for point in ad.selling_points]] = True
-        decided = [n for n, row in enumerate(rows) if examples.leads[row] in ads[n].selling_points]
-        target = torch.tensor([at[examples.leads[rows[n]]] for n in decided], device=users.device)
-        masked = logits.masked_fill(~offered.to(users.device), -torch.inf)
-        return torch.nn.functional.cross_entropy(masked[decided], target) if decided else logits.sum() * 0.0
-
     def _reconstruction(self, rows: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator) -> Tensor:
         prompts, creative = self._model.prompts, self._model.creative
         chosen = random.permutation(len(rows))[: self._settings.profiles]
@@ -163,28 +159,6 @@ class CreativeStep:
         branches = [Branch(int(n), instruction, prompts.profile(self._examples.profiles[rows[n]])) for n in chosen]
         packed = [Row((), branches[start : start + 6]) for start in range(0, len(branches), 6)]
         return creative.loss(RowBatch.of(packed).to(users.device), creative.profile_projector(users))
-
-    def _alignment(self, rows: npt.NDArray[np.int64], users: Tensor) -> Tensor:
-        identity = torch.from_numpy(self._profile_row[rows])
-        same = (identity.unsqueeze(0) == identity.unsqueeze(1)).to(users.device)
-        if self._profile_table is not None:
-            profiles = self._profile_table[identity]
-        else:
-            profiles = self._model.embed_profiles([self._examples.profiles[n] for n in rows])
-        return alignment_loss(self._model.align_projector(users), profiles, same, self._model.align_scale())
-
-    def _match(
-        self, rows: npt.NDArray[np.int64], users: Tensor, batch: WindowBatch, random: np.random.Generator
-    ) -> Tensor:
-        matching, parts = self._matching, []
-        if matching.has_clicks:
-            parts.append(matching.on_clicks(self._settings.impressions, random))
-        if matching.has_acts:
-            parts.append(matching.on_acts(users, batch.users, batch.as_of, random))
-        if not parts:
-            own = [matching.row_of_ad[self._examples.ad_ids[n]] for n in rows]
-            parts.append(matching.on_examples(users, own, self._settings.negatives, random))
-        return torch.stack(parts).sum()
 
 
 @torch.no_grad()
@@ -258,9 +232,8 @@ def train_creative(
     *,
     validate_every: int = 25,
 ) -> None:
-    """Train in place; resumable in `folder`. A stable 3% of the users validate and are never trained on."""
-    validating = frame["user_id"].map(lambda user: pd.util.hash_array(np.asarray([user], dtype=object))[0] % 100 < 3)
-    examples, held = Examples(frame[~validating], data), Examples(frame[validating], data)
+    """Train in place; resumable in `folder`. The users who validate are never trained on."""
+    examples, held = (Examples(part, data) for part in apart(frame))
     for name, parameter in model.named_parameters():
         trained = name.startswith(
             (

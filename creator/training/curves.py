@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+HISTORIES = {"history_users.jsonl": "users", "history.jsonl": ""}
+"""The logs of a MODEL folder by what was trained, in order."""
 SHOWN = ("creative", "reconstruction", "alignment", "matching", "choice", "next_item", "acts", "clicks")
 
 
@@ -15,24 +17,25 @@ def read_history(path: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def draw_curves(history: Path, picture: Path) -> None:
-    """Draw each loss over the steps, training and validation in one panel; nothing when nothing was trained."""
-    rows = read_history(history)
-    names = [name for name in SHOWN if any(name in row for row in rows)]
-    if not names:
+def draw_curves(folder: Path) -> None:
+    """Draw curves.png in a MODEL folder: each loss over the steps of each phase, training and validation in one panel;
+    nothing when nothing was trained."""
+    phases = [(phase, read_history(folder / name)) for name, phase in HISTORIES.items()]
+    panels = [(phase, name, rows) for phase, rows in phases for name in SHOWN if any(name in row for row in rows)]
+    if not panels:
         return
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.6 * len(names), 3.0), layout="constrained")
-    for n, name in enumerate(names, start=1):
-        axes = figure.add_subplot(1, len(names), n)
+    figure = Figure(figsize=(3.6 * len(panels), 3.0), layout="constrained")
+    for n, (phase, name, rows) in enumerate(panels, start=1):
+        axes = figure.add_subplot(1, len(panels), n)
         for key, label, alpha, marker in ((name, "training", 0.7, ""), (f"valid_{name}", "validation", 1.0, "o")):
             points = [(row["step"], row[key]) for row in rows if key in row]
             if points:
                 steps, values = zip(*points, strict=True)
                 axes.plot(steps, values, label=label, linewidth=1.2, alpha=alpha, marker=marker, markersize=3)
-        axes.set_title(name)
+        axes.set_title(f"{phase}: {name}" if phase else name)
         axes.set_xlabel("step")
         axes.grid(alpha=0.2)
         axes.legend(frameon=False, fontsize=8)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(folder / "curves.png", dpi=110)

@@ -40,3 +40,15 @@ class Examples:
         return np.concatenate(
             [random.choice(self.of_ad[n], size=min(per_ad, len(self.of_ad[n])), replace=False) for n in chosen]
         )
+
+    def by_window(self) -> list[npt.NDArray[np.int64]]:
+        """The rows of each distinct (user, moment): a history that several titles were written for is read once."""
+        _, code = np.unique(np.stack([self.users, self.as_of]), axis=1, return_inverse=True)
+        order = np.argsort(code, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+
+
+def apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Examples to train on, and those of a stable 3% of the users to validate on."""
+    codes = pd.util.hash_array(frame["user_id"].to_numpy(dtype=object)) % 100
+    return frame[codes >= 3], frame[codes < 3]

@@ -68,6 +68,11 @@ class TrainOptions(Architecture):
     steps: int = option(1000, help="optimiser steps; 0 puts --init together and trains nothing")
     learning_rate: float = option(1e-3, help="peak learning rate")
     warmup_steps: int = option(30, help="steps of linear warm-up")
+    user_steps: int = option(
+        0, help="steps that first fit the User LLM, which then stays as it is; 0 trains it with the Creative LLM"
+    )
+    user_learning_rate: float = option(1e-3, help="peak learning rate of those steps")
+    windows: int = option(96, help="histories of one of those steps")
     ads: int = option(4, help="ads of a step")
     titles_per_ad: int = option(16, help="examples of each ad, at most")
     profiles: int = option(12, help="profiles reconstructed in a step")
@@ -86,8 +91,15 @@ class TrainOptions(Architecture):
     def faults(options: TrainOptions) -> list[str]:
         """Range faults."""
         found = _range_faults(options)
-        if options.match_steps < 0:
-            found.append(f"match_steps: got {options.match_steps}, expected 0 or more")
+        found += [
+            f"{name}: got {getattr(options, name)}, expected 0 or more"
+            for name in ("match_steps", "user_steps")
+            if getattr(options, name) < 0
+        ]
+        if options.windows < 2:
+            found.append(f"windows: got {options.windows}, expected at least 2")
+        if options.user_learning_rate <= 0:
+            found.append(f"user_learning_rate: got {options.user_learning_rate}, expected more than 0")
         if options.steps == 0 and options.init is None:
             found.append("steps: 0 needs --init, a model to put together")
         return found

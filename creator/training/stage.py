@@ -26,12 +26,15 @@ from creator.models.user_encoder import start_as_mean
 from creator.training.calibration import calibrate
 from creator.training.card import write_card
 from creator.training.creative import CreativeSettings, Examples, start_projectors, train_creative
-from creator.training.curves import draw_curves
+from creator.training.curves import HISTORIES, draw_curves
 from creator.training.loop import LoopSettings, finish
 from creator.training.match_fit import MatchFitSettings, fit_match
 from creator.training.options import PretrainOptions, TrainOptions
 from creator.training.pretrain import PretrainSettings, pretrain
+from creator.training.user_fit import UserFitSettings, fit_users
 
+USERS = ".users"
+"""Where a draft keeps the state of the User LLM's own steps."""
 PATHS = ("data", "examples", "out", "init", "light")
 
 
@@ -85,7 +88,7 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
         if items is not None and options.steps:
             _train(model, data, _training_rows(examples), items, draft, options)
         elif options.init is not None:
-            _carry_history(options.init, draft.path)
+            _carry_histories(options.init, draft.path)
         if items is not None and options.match_steps:
             fit_match(model, data, items, MatchFitSettings(steps=options.match_steps, seed=options.seed))
         _close(model, data, items, draft, options, examples)
@@ -140,8 +143,11 @@ def _train(
 ) -> None:
     if options.init is None and options.user is None:
         start_as_mean(model.user, torch.from_numpy(items))
-    if not (draft.path / ".checkpoint.pt").is_file() and not _has_creative_history(options.init):
+    begun = any((folder / ".checkpoint.pt").is_file() for folder in (draft.path, draft.path / USERS))
+    if not begun and not _has_creative_history(options.init):
         start_projectors(model, Examples(frame, data), data, items, carry_match=options.init is not None)
+    if options.user_steps:
+        _fit_users(model, data, frame, items, draft.path / USERS, options)
     settings = CreativeSettings(
         ads=options.ads,
         titles_per_ad=options.titles_per_ad,
@@ -149,13 +155,36 @@ def _train(
         seed=options.seed,
         creative=options.creative_weight,
         reconstruction=options.reconstruction_weight,
-        alignment=options.alignment_weight,
-        matching=options.matching_weight,
+        # what is fixed is not aligned, and the match head is fitted to it at the end
+        alignment=0.0 if options.user_steps else options.alignment_weight,
+        matching=0.0 if options.user_steps else options.matching_weight,
         choice=options.choice_weight,
+        train_user=not options.user_steps,
+        bf16=options.dtype == "bf16",
     )
     loop = LoopSettings(options.steps, options.learning_rate, options.warmup_steps, bf16=options.dtype == "bf16")
     train_creative(model, data, frame, items, draft.path, settings, loop, validate_every=options.validate_every)
     model.config = replace(model.config, choice=model.config.choice or options.choice_weight > 0)
+
+
+def _fit_users(
+    model: HllmCreator, data: Data, frame: pd.DataFrame, items: Float, folder: Path, options: TrainOptions
+) -> None:
+    folder.mkdir(exist_ok=True)
+    settings = UserFitSettings(
+        windows=options.windows,
+        choice=options.choice_weight,
+        alignment=options.alignment_weight,
+        matching=options.matching_weight,
+        seed=options.seed,
+    )
+    loop = LoopSettings(
+        options.user_steps, options.user_learning_rate, options.warmup_steps, bf16=options.dtype == "bf16"
+    )
+    fit_users(model, data, frame, items, folder, settings, loop, validate_every=options.validate_every)
+    # projected likewise from here on: both soft tokens are words of the same user
+    model.creative.profile_projector.load_state_dict(model.creative.user_projector.state_dict())
+    shutil.copy(folder / "history.jsonl", folder.parent / "history_users.jsonl")
 
 
 def _close(
@@ -173,10 +202,9 @@ def _close(
     if light is not None:
         light.mkdir(parents=True, exist_ok=True)
         save_model(model, light, light=True)
-        if (draft.path / "history.jsonl").is_file():
-            shutil.copy(draft.path / "history.jsonl", light / "history.jsonl")
+        _carry_histories(draft.path, light)
     save_model(model, draft.path)
-    draw_curves(draft.path / "history.jsonl", draft.path / "curves.png")
+    draw_curves(draft.path)
     card = write_card(model, data, examples, draft.path, options.init if isinstance(options, TrainOptions) else None)
     if light is not None:
         shutil.copy(card, light / card.name)
@@ -185,13 +213,15 @@ def _close(
     )
     draft.rows.update(steps=options.steps)
     finish(draft.path)
+    shutil.rmtree(draft.path / USERS, ignore_errors=True)
     drop_blocks(draft.path)
     shutil.rmtree(draft.path / ".new_creative", ignore_errors=True)
 
 
-def _carry_history(init: Path, folder: Path) -> None:
-    if (init / "history.jsonl").is_file():
-        shutil.copy(init / "history.jsonl", folder / "history.jsonl")
+def _carry_histories(source: Path, folder: Path) -> None:
+    for name in HISTORIES:
+        if (source / name).is_file():
+            shutil.copy(source / name, folder / name)
 
 
 def _has_creative_history(init: Path | None) -> bool:

@@ -125,12 +125,14 @@ def test_probabilities_are_the_calibrated_logits_of_each_pair_in_blocks_of_any_s
                 assert found[k, a] == pytest.approx(1 / (1 + np.exp(-(0.5 * logit - 1.0))), rel=1e-4)
 
 
-def test_points_are_chosen_by_a_softmax_over_products_with_their_mean_words(backbones):
+def test_points_are_chosen_by_a_softmax_over_cosines_with_their_mean_words(backbones):
     model = backbones.build(ModelConfig())
     soft = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
     words = model.creative.base.get_input_embeddings().weight.detach().numpy().astype(np.float64)
     encode = model.creative.tokenizer.encode
     means = np.stack([words[encode(" " + p, add_special_tokens=False)].mean(0) for p in AD.selling_points])
-    logits = soft.astype(np.float64) @ means.T / 0.05
+    means -= words.mean(0)
+    cosines = soft @ means.T / np.outer(np.linalg.norm(soft, axis=1), np.linalg.norm(means, axis=1))
+    logits = cosines / 0.05
     expected = logits - logsumexp(logits, axis=1, keepdims=True)
     np.testing.assert_allclose(model.choose_points(AD, soft), expected, rtol=1e-4, atol=1e-4)

@@ -64,7 +64,7 @@ def test_a_user_is_the_last_state_of_history_prompt_and_user_vector(model, items
         found = model.user_batch(items, windows, ages)
     torch.testing.assert_close(found[0], by_hand(model.user, items[[3, 7, 1]], [11, 2, 0])[-1], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(found[1], by_hand(model.user, items[[5]], [20])[-1], rtol=1e-5, atol=1e-5)
-    assert (found[0] - found[1]).abs().max() > 0.1
+    assert (found[0] - found[1]).abs().max() > 0.01
 
 
 def test_padding_on_the_left_changes_no_embedding_whatever_it_holds(model, items):
@@ -82,7 +82,7 @@ def test_ages_matter_and_must_be_given(model, items):
     mask = torch.ones(1, 3)
     with torch.no_grad():
         fresh, old = (model.user(items[None, :3], mask, torch.full((1, 3), age)) for age in (HOUR, 30 * DAY))
-    assert (fresh - old).abs().max() > 0.1
+    assert (fresh - old).abs().max() > 0.01
     with pytest.raises(ValueError, match="needs ages_s"):
         model.user(items[None, :3], mask)
 

@@ -47,9 +47,24 @@ def test_a_model_that_was_only_put_together_keeps_the_card_it_came_with(model, s
 
 
 def test_curves_are_drawn_where_something_was_trained(tmp_path):
-    history = write_history(tmp_path, HISTORY) / "history.jsonl"
-    draw_curves(history, tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    draw_curves(tmp_path / "none.jsonl", tmp_path / "none.png")
-    assert not (tmp_path / "none.png").exists()
-    assert read_history(history) == HISTORY
+    folder = write_history(tmp_path / "trained", HISTORY)
+    draw_curves(folder)
+    alone = (folder / "curves.png").read_bytes()
+    assert alone.startswith(b"\x89PNG")
+    (folder / "history_users.jsonl").write_text(json.dumps({"step": 5, "choice": 2.0, "total": 2.0}) + "\n")
+    draw_curves(folder)
+    assert (folder / "curves.png").read_bytes() != alone
+    draw_curves(write_history(tmp_path / "none", []))
+    assert not (tmp_path / "none/curves.png").exists()
+    assert read_history(folder / "history.jsonl") == HISTORY
+
+
+def test_the_card_tells_the_steps_of_the_user_llm_apart(model, shop, tmp_path):
+    folder = write_history(tmp_path, HISTORY)
+    rows = [{"step": 7, "choice": 2.0, "total": 2.0, "seconds": 3.0}, {"step": 9, "choice": 1.0, "seconds": 4.0}]
+    (folder / "history_users.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = write_card(model, shop.data, None, folder, None).read_text()
+    users, titles = text.split("## Training of the users")[1].split("## Training\n")
+    assert "- 9 steps" in users
+    assert "| choice | 2.000 | 1.000 | - |" in users
+    assert "| creative | 4.000 | 2.500 | 3.125 |" in titles

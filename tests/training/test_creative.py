@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def test_the_total_weighs_the_losses_and_a_weight_of_zero_leaves_one_out(model, 
 
 
 def test_the_choice_loss_by_hand(model, shop, items):
-    """Of its own ad's points, which one does a title lead with: a softmax over products with the points' mean words."""
+    """Of its own ad's points, which one does a title lead with: a softmax over cosines with the points' mean words."""
     step = losses_of(model, shop, items)
     examples = step._examples
     rows = examples.draw(np.random.default_rng(0), 3, 2)
@@ -71,7 +72,8 @@ def test_the_choice_loss_by_hand(model, shop, items):
     for n, row in enumerate(rows):
         points = shop.data.ads[examples.ad_ids[row]].selling_points
         ids = [model.creative.tokenizer.encode(" " + point, add_special_tokens=False) for point in points]
-        logits = torch.stack([soft[n] @ words[tokens].mean(0) for tokens in ids]) / 0.05
+        means = torch.stack([words[tokens].mean(0) for tokens in ids]) - words.mean(0)
+        logits = torch.cosine_similarity(soft[n].unsqueeze(0), means) / 0.05
         by_hand.append(-torch.log_softmax(logits, 0)[points.index(shop.examples["selling_points"].iloc[row][0])].item())
     with torch.no_grad():
         found = step.losses(rows, np.random.default_rng(0))["choice"].item()
@@ -96,6 +98,17 @@ def test_ads_and_titles_without_selling_points_can_be_trained_on(model, tmp_path
     losses["total"].backward()
     assert losses["choice"].item() == 0
     assert torch.isfinite(losses["total"])
+
+
+def test_fixed_users_are_embedded_once_and_left_alone(model, shop, items):
+    """The same losses as when they are read in every step, and no gradient into the User LLM."""
+    joint = replace(SETTINGS, alignment=0.0, matching=0.0, bf16=False)
+    fixed = replace(joint, train_user=False)
+    along, alone = losses_of(model, shop, items, joint)(0), losses_of(model, shop, items, fixed)(0)
+    assert figures(alone) == pytest.approx(figures(along), rel=1e-5)
+    alone["total"].backward()
+    assert all(parameter.grad is None for parameter in model.user.parameters())
+    assert model.creative.user_projector.weight.grad.abs().sum() > 0
 
 
 def test_draws_take_a_few_ads_and_distinct_examples_of_each(shop):
