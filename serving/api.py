@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
@@ -17,15 +18,18 @@ from starlette.responses import Response
 
 from serving import console, problems
 from serving.edge import Edge
+from serving.intake import Intake
 from serving.live import Live
 from serving.metrics import Metrics
 from serving.problems import FieldFault, Problem, Refused, documented
-from serving.settings import KEYS_VARIABLE, MAX_BATCH, MAX_ID_CHARACTERS, Settings
+from serving.settings import KEYS_VARIABLE, MAX_BATCH, MAX_ID_CHARACTERS, Settings, usual_queue
+from serving.spool import SpoolFull
 from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_body
 
 UserQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["u017"])]
 AdQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["a03"])]
 _HEADER_KEY = APIKeyHeader(name="X-API-Key", auto_error=False)
+STORED_WAIT_S = 2.0  # how long an answer waits to say how many events were new
 _BEARER_KEY = HTTPBearer(auto_error=False)
 
 
@@ -37,10 +41,15 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         settings: limits and keys.
     """
 
+    queue = settings.queue if settings.queue is not None else usual_queue(live.store)
+    intake = Intake(live.store, queue, settings.max_queue_bytes)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await run_in_threadpool(live.start)
+        intake.start()
         yield
+        await run_in_threadpool(intake.stop)
         await run_in_threadpool(live.stop)
 
     app = FastAPI(
@@ -51,21 +60,21 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    metrics = Metrics(live)
+    metrics = Metrics(live, intake)
     problems.install(app)
     app.add_middleware(
         Edge, metrics=metrics, max_body_bytes=settings.max_body_bytes, log_requests=settings.log_requests
     )
     _add_lookups(app, live, metrics)
-    _add_events(app, live, metrics, settings)
+    _add_events(app, intake, metrics, settings)
     _add_state(app, live, metrics)
     console.install(app, live)
     app.openapi = lambda: _openapi(app)
     return app
 
 
-def _json(body: Mapping[str, object]) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False).encode(), media_type="application/json")
+def _json(body: Mapping[str, object], status: int = 200) -> Response:
+    return Response(json.dumps(body, ensure_ascii=False).encode(), status, media_type="application/json")
 
 
 def _add_lookups(app: FastAPI, live: Live, metrics: Metrics) -> None:
@@ -89,7 +98,7 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics) -> None:
         return _json({"titles": bodies})
 
 
-def _add_events(app: FastAPI, live: Live, metrics: Metrics, settings: Settings) -> None:
+def _add_events(app: FastAPI, intake: Intake, metrics: Metrics, settings: Settings) -> None:
     async def writer(
         header: Annotated[str | None, Depends(_HEADER_KEY)],
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER_KEY)],
@@ -106,17 +115,35 @@ def _add_events(app: FastAPI, live: Live, metrics: Metrics, settings: Settings) 
     @app.post(
         "/v1/events",
         response_model=Kept,
-        responses=documented(400, 401, 413, 422, 503),
+        responses={202: {"model": Kept, "description": "Kept on disk; the store is away."}}
+        | documented(400, 401, 413, 422, 503),
         dependencies=[Depends(writer)],
         tags=["events"],
     )
     async def post_events(body: SentEvents) -> Response:
-        """Keep up to 1,000 exposures and clicks, each event_id once. After a 503 send the same request again."""
-        events = {event.event_id: event.as_record() for event in reversed(body.events)}
-        fresh = await run_in_threadpool(live.store.add_events, list(events.values()))
-        metrics.events.labels("new").inc(fresh)
-        metrics.events.labels("duplicate").inc(len(body.events) - fresh)
-        return _json({"accepted": fresh, "duplicates": len(body.events) - fresh})
+        """Keep up to 1,000 exposures and clicks, each event_id once, in any order and however late.
+
+        After a 503, or no answer at all, send the same request again.
+        """
+        events = body.as_records()
+        try:
+            sent = intake.submit(events)
+            await asyncio.wrap_future(sent.queued)
+        except SpoolFull:
+            detail = "The queue of events is full; nothing was kept. Send the same request again."
+            raise Refused(503, "queue-full", detail, {"Retry-After": "1"}) from None
+        except OSError:
+            detail = "The disk does not take the events; nothing was kept. Send the same request again."
+            raise Refused(503, "queue-unavailable", detail, {"Retry-After": "1"}) from None
+        stored = asyncio.wrap_future(sent.stored)
+        if intake.flowing:
+            await asyncio.wait((stored,), timeout=STORED_WAIT_S)
+        fresh = stored.result() if stored.done() else None
+        kept = len(events) if fresh is None else fresh
+        for event in events:
+            metrics.event_delay.observe(event.received_at - event.timestamp)
+        known = {"accepted": kept, "duplicates": len(body.events) - kept, "queued": kept if fresh is None else 0}
+        return _json(known, 202 if fresh is None else 200)
 
 
 def _add_state(app: FastAPI, live: Live, metrics: Metrics) -> None:

@@ -42,6 +42,10 @@ class ServeOptions:
     data: Path | None = option(None, help="a DATA folder whose ads are known before the first release")
     refresh_s: float = option(1.0, help="how often to look for a new release, in seconds")
     max_body_kib: int = option(1024, help="the largest request body, in KiB")
+    queue: Path | None = option(
+        None, help="the folder where events wait for the store; left out, beside a store's file or in the state folder"
+    )
+    max_queue_mib: int = option(256, help="how much may wait there, in MiB, before senders are told to wait")
     log: Literal["requests", "changes"] = option("requests", help="log every request, or only changes and faults")
 
     @staticmethod
@@ -54,6 +58,8 @@ class ServeOptions:
             found.append(f"refresh_s must be 0.05 to 3600, got {options.refresh_s}")
         if not 1 <= options.max_body_kib <= 65_536:
             found.append(f"max_body_kib must be 1 to 65536, got {options.max_body_kib}")
+        if not 1 <= options.max_queue_mib <= 1 << 20:
+            found.append(f"max_queue_mib must be 1 to {1 << 20}, got {options.max_queue_mib}")
         return found
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Row, Select, Table, exc, select
@@ -60,6 +61,7 @@ class Event:
         title_id: the title shown; None for the original.
         timestamp: epoch seconds by the sender's clock.
         release, experiment, variation: what the look-up answered.
+        received_at: epoch seconds by the service's clock.
     """
 
     event_id: str
@@ -71,6 +73,7 @@ class Event:
     release: int | None = None
     experiment: str | None = None
     variation: str | None = None
+    received_at: float = field(default_factory=time.time)
 
 
 def as_release(row: Row[Any]) -> Release:

@@ -19,7 +19,7 @@ from serving.settings import KEYS_VARIABLE, Settings, read_keys
 from serving.store import Store
 
 LAST_REQUESTS_S = 10  # how long requests under way may take once a signal has come
-EVENTS_WAIT_S = 5.0  # how long an event waits for a publisher before the sender is told to try again
+EVENTS_WAIT_S = 5.0  # how long events wait for a publisher at a time; they lie on disk meanwhile
 
 
 def run(options: ServeOptions) -> dict[str, object]:
@@ -34,7 +34,13 @@ def run(options: ServeOptions) -> dict[str, object]:
     """
     store = Store(options.store, wait_s=EVENTS_WAIT_S)
     live = Live(store, read_originals(options.data), refresh_s=options.refresh_s)
-    settings = Settings(read_keys(), options.max_body_kib * 1024, options.log == "requests")
+    settings = Settings(
+        read_keys(),
+        options.max_body_kib << 10,
+        options.log == "requests",
+        options.queue,
+        options.max_queue_mib << 20,
+    )
     listening = _listen(options.host, options.port)
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"

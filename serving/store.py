@@ -5,9 +5,11 @@ One class, both databases. Writers take turns (`Store.writing`); a reader never 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select, text
@@ -36,6 +38,16 @@ class Store:
         self._address = read_address(store)
         self._wait_s = wait_s
         self._engine = connect(self._address, wait_s)
+
+    @property
+    def path(self) -> Path | None:
+        """Its file; None for a server."""
+        return self._address.path
+
+    @property
+    def identity(self) -> str:
+        """A short name that differs from every other store's."""
+        return hashlib.sha256(self._address.url.render_as_string(hide_password=True).encode()).hexdigest()[:16]
 
     @property
     def shown(self) -> str:
@@ -153,35 +165,20 @@ class Store:
                 connection.execute(SWITCHES.insert().values(release=goal, switched_at=time.time(), kind="rollback"))
             return live.release, goal
 
-    def add_events(self, events: Sequence[Event]) -> int:
-        """Keep events, each id once; returns how many were new. When it returns they are on disk.
+    def add_events(self, events: Sequence[Event]) -> frozenset[str]:
+        """Keep events, each id once; returns the ids that were new. When it returns they are on disk.
 
         Raises:
             StoreError: none of them was kept.
         """
-        received = time.time()
         # one order for all senders: two batches that share ids cannot wait for one another in a ring
-        rows = [
-            {
-                "event_id": e.event_id,
-                "kind": e.kind,
-                "user_id": e.user_id,
-                "ad_id": e.ad_id,
-                "title_id": e.title_id,
-                "timestamp": e.timestamp,
-                "release": e.release,
-                "experiment": e.experiment,
-                "variation": e.variation,
-                "received_at": received,
-            }
-            for e in sorted(events, key=lambda e: e.event_id)
-        ]
+        rows = [asdict(event) for event in sorted(events, key=lambda e: e.event_id)]
         if not rows:
-            return 0
+            return frozenset()
         with self.writing(alone=False) as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             statement = insert(EVENTS).on_conflict_do_nothing().returning(EVENTS.c.event_id)
-            return len(connection.execute(statement, rows).all())
+            return frozenset(connection.execute(statement, rows).scalars())
 
     def count_events(self) -> dict[str, int]:
         """How many events of each kind are kept."""

@@ -12,9 +12,12 @@ from serving.lookup import Answer, Reason
 from serving.rows import Event
 from serving.settings import MAX_BATCH, MAX_ID_CHARACTERS
 
+SKEW_S = 60.0  # clocks this close are taken for equal: the rest is the way of the request
+MAX_EVENT_ID_CHARACTERS = 255  # its bytes must fit one entry of a database's index
 LAST_MOMENT_S = 4_102_444_800.0  # the year 2100: beyond it a timestamp is in milliseconds by mistake
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=r"^[^\x00]*$")]
+EventId = Annotated[str, Field(min_length=1, max_length=MAX_EVENT_ID_CHARACTERS, pattern=r"^[^\x00]*$")]
 Moment = Annotated[float, Field(strict=True, ge=0, le=LAST_MOMENT_S, allow_inf_nan=False)]
 
 
@@ -111,7 +114,7 @@ class Batch(BaseModel):
 class SentEvent(BaseModel):
     """An exposure or a click. Send what the look-up answered along with it."""
 
-    event_id: Id
+    event_id: EventId
     kind: Literal["exposure", "click"]
     user_id: Id
     ad_id: Id
@@ -123,27 +126,30 @@ class SentEvent(BaseModel):
     experiment: Id | None = None
     variation: Id | None = None
 
-    def as_record(self) -> Event:
-        """The event as it is kept."""
+    def as_record(self, received_at: float, ahead_s: float) -> Event:
+        """The event as it is kept.
+
+        Args:
+            received_at: when the service had it, epoch seconds.
+            ahead_s: how far the sender's clock is ahead. Nothing happens after it was received.
+        """
+        moment = received_at if self.timestamp is None else _seconds(self.timestamp) - ahead_s
         return Event(
             self.event_id,
             self.kind,
             self.user_id,
             self.ad_id,
             self.title_id,
-            _seconds(self.timestamp),
+            max(0.0, min(moment, received_at)),
             self.release,
             self.experiment,
             self.variation,
+            received_at,
         )
 
 
-def _seconds(moment: float | datetime | None) -> float:
-    if moment is None:
-        return time.time()
-    if isinstance(moment, datetime):
-        return _utc(moment).timestamp()
-    return moment
+def _seconds(moment: float | datetime) -> float:
+    return _utc(moment).timestamp() if isinstance(moment, datetime) else moment
 
 
 class SentEvents(BaseModel):
@@ -152,15 +158,28 @@ class SentEvents(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"events": [EVENT_EXAMPLE]}]})
 
     events: Annotated[list[SentEvent], Field(min_length=1, max_length=MAX_BATCH)]
+    sent_at: Moment | IsoMoment | None = Field(
+        None, description="the sender's clock when it sends; corrects the events' times if that clock is wrong"
+    )
+
+    def as_records(self) -> list[Event]:
+        """The events as they are kept, each event_id once: the first of its name."""
+        now = time.time()
+        ahead_s = 0.0 if self.sent_at is None else _seconds(self.sent_at) - now
+        ahead_s = ahead_s if abs(ahead_s) > SKEW_S else 0.0
+        return list({event.event_id: event.as_record(now, ahead_s) for event in reversed(self.events)}.values())
 
 
 class Kept(BaseModel):
-    """What `POST /v1/events` answers once the events are on disk."""
+    """What `POST /v1/events` answers once the events are on disk. They survive a kill of the service."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"accepted": 1, "duplicates": 0}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"accepted": 1, "duplicates": 0, "queued": 0}]})
 
-    accepted: int = Field(description="events that were new")
+    accepted: int = Field(description="events that were new, as far as is known")
     duplicates: int = Field(description="events whose event_id had been sent before")
+    queued: int = Field(
+        description="accepted events that wait for the store; those sent before are kept once all the same"
+    )
 
 
 class Health(BaseModel):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,8 +67,9 @@ def serve_apart(store: str, folder: Path, *flags: str) -> Iterator[Process]:
     """The command `serve`, as a person starts it."""
     log = folder / "serve.log"
     with log.open("w") as stderr:
+        flags = ("--refresh-s", "0.1", "--queue", str(folder / "queue"), *flags)
         process = subprocess.Popen(
-            [sys.executable, "-m", "creator", "serve", "--store", store, "--port", "0", "--refresh-s", "0.1", *flags],
+            [sys.executable, "-m", "creator", "serve", "--store", store, "--port", "0", *flags],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -90,9 +92,14 @@ def serve_apart(store: str, folder: Path, *flags: str) -> Iterator[Process]:
 @contextmanager
 def serve(store: str, *, data: Path | None = None, keys: str = f"other,{KEY}") -> Iterator[Service]:
     """The same server on a thread of the tests' own process: real sockets, without the start of a new Python."""
-    with Store(store, wait_s=5.0) as opened, socket.create_server(("127.0.0.1", 0)) as listening:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(store, wait_s=5.0) as opened,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+    ):
         live = Live(opened, read_originals(data), refresh_s=0.1)
-        app = create_app(live, Settings(read_keys({KEYS_VARIABLE: keys}), log_requests=False))
+        settings = Settings(read_keys({KEYS_VARIABLE: keys}), log_requests=False, queue=Path(folder) / "queue")
+        app = create_app(live, settings)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 
@@ -128,9 +129,9 @@ def test_titles_and_ids_that_look_like_code_are_only_text(service: Process):
 
 
 def test_events_are_kept_once_however_often_they_are_sent(service: Process, shop_store: str):
-    assert service.send(EVENT).json() == {"accepted": 1, "duplicates": 0}
+    assert service.send(EVENT).json() == {"accepted": 1, "duplicates": 0, "queued": 0}
     click = {**EVENT, "event_id": "e2", "kind": "click", "timestamp": 1_769_860_801.25}
-    assert service.send(EVENT, click, click).json() == {"accepted": 1, "duplicates": 2}
+    assert service.send(EVENT, click, click).json() == {"accepted": 1, "duplicates": 2, "queued": 0}
     bearer = {"Authorization": f"Bearer {KEY}"}
     plain = {"event_id": "e3", "kind": "click", "user_id": "u", "ad_id": "a2"}
     assert service.http.post("/v1/events", json={"events": [plain]}, headers=bearer).json()["accepted"] == 1
@@ -141,6 +142,21 @@ def test_events_are_kept_once_however_often_they_are_sent(service: Process, shop
     # 2026-01-31T12:00:00Z is 1769860800 s after the epoch
     assert rows[:2] == [("e1", 1_769_860_800.0, "t1", 1), ("e2", 1_769_860_801.25, "t1", 1)]
     assert (rows[2][0], rows[2][2]) == ("e3", None)
+
+
+def test_clocks_that_are_wrong_are_corrected_and_late_events_keep_their_time(service: Process, shop_store: str):
+    now = time.time()
+    plain = {"kind": "click", "user_id": "u", "ad_id": "a2"}
+    late = {**plain, "event_id": "late", "timestamp": now - 90 * 86_400}
+    ahead = {**plain, "event_id": "ahead", "timestamp": now + 3_600}
+    service.send(late, ahead)
+    body = {"sent_at": now + 7_200, "events": [{**plain, "event_id": "fast-clock", "timestamp": now + 7_200 - 300}]}
+    assert service.http.post("/v1/events", json=body, headers={"X-API-Key": KEY}).json()["accepted"] == 1
+    with Store(shop_store) as store, store.reading() as connection:
+        found = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT event_id, timestamp FROM events")}
+    assert found["late"] == pytest.approx(now - 90 * 86_400)  # however late
+    assert now <= found["ahead"] <= time.time()  # nothing happens after it is received
+    assert found["fast-clock"] == pytest.approx(now - 300, abs=5)  # the sender's own clock said so
 
 
 def test_writing_needs_one_of_the_keys(service: Process):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext, suppress
 from pathlib import Path
+
+import httpx
+import pytest
 
 from serving.publish import publish
 from serving.store import Store
 from tests.serving.artefacts import ORIGINALS, Folders, write_folders
-from tests.serving.service import serve, serve_apart, until
+from tests.serving.service import Process, serve, serve_apart, until
 from tests.serving.test_api import EVENT, is_problem
 
 
@@ -71,14 +75,13 @@ def test_a_store_deleted_while_serving_leaves_the_originals_and_no_5xx_for_look_
             assert service.http.get("/readyz").json() == {"status": "degraded", "release": 1, "store": "down"}
             assert "hllm_store_up 0.0" in service.http.get("/metrics").text
             assert service.http.get("/console").status_code == 200
-            # what cannot be kept is not acknowledged
             answer = service.send(EVENT)
-            is_problem(answer, 503, "store-unavailable")
-            assert answer.headers["retry-after"]
+            assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "duplicates": 0, "queued": 1})
             assert not path.exists()
             publish(store, folders.inputs())  # the store comes back
             until(lambda: service.title("u-climber", "a1")["source"] == "cluster")
-            assert service.send(EVENT).json()["accepted"] == 1
+            until(lambda: store.count_events() == {"exposure": 1})
+            assert service.send(EVENT).json() == {"accepted": 0, "duplicates": 1, "queued": 0}
 
 
 def test_a_store_made_anew_empty_is_noticed(folders: Folders, tmp_path: Path):
@@ -129,31 +132,45 @@ def test_a_signal_ends_it_in_order(folders: Folders, tmp_path: Path):
     assert "Traceback" not in service.log.read_text()
 
 
+@pytest.mark.parametrize("away", [False, True], ids=["store-there", "store-away"])
 def test_events_acknowledged_before_a_kill_are_all_there_and_none_twice(
-    folders: Folders, store: Store, store_url: str, tmp_path: Path
+    folders: Folders, store: Store, store_url: str, tmp_path: Path, away: bool
 ):
     publish(store, folders.inputs())
-    acknowledged: list[int] = []
-    with serve_apart(store_url, tmp_path) as service:
+    acknowledged: set[str] = set()
+    statuses: set[int] = set()
 
-        def send() -> None:
-            try:
-                for n in range(0, 100_000, 20):
-                    batch = [{**EVENT, "event_id": f"e{i}"} for i in range(n, n + 20)]
-                    if service.send(*batch).status_code == 200:
-                        acknowledged.append(n)
-            except Exception:  # the connection breaks when the service is killed
-                return
+    def send(service: Process, first: int) -> None:
+        with suppress(httpx.TransportError):  # the connection breaks when the service is killed
+            for n in range(first, 100_000, 10):
+                batch = [{**EVENT, "event_id": f"e{i}"} for i in range(n, n + 20)]  # half of it is sent twice
+                answer = service.send(*batch)
+                statuses.add(answer.status_code)
+                if answer.is_success:
+                    acknowledged.update(event["event_id"] for event in batch)
 
-        sending = threading.Thread(target=send)
-        sending.start()
-        until(lambda: len(acknowledged) >= 10)
+    def kept() -> list[str]:
+        with store.reading() as connection:
+            return list(connection.exec_driver_sql("SELECT event_id FROM events").scalars())
+
+    with (
+        serve_apart(store_url, tmp_path) as service,
+        store.writing(alone=False) if away else nullcontext() as connection,
+    ):
+        if connection is not None and store.path is None:
+            connection.exec_driver_sql("LOCK TABLE events IN EXCLUSIVE MODE")
+        sending = [threading.Thread(target=send, args=(service, n)) for n in (0, 500)]
+        [thread.start() for thread in sending]
+        until(lambda: len(acknowledged) >= 150)
         service.process.kill()
-        sending.join()
-    with store.reading() as connection:
-        kept = connection.exec_driver_sql("SELECT event_id FROM events").scalars().all()
-    assert len(kept) == len(set(kept))
-    assert {f"e{i}" for n in acknowledged for i in range(n, n + 20)} <= set(kept)
+        [thread.join() for thread in sending]
+    assert statuses == ({202} if away else {200})
+    assert bool(kept()) is not away
+    with serve_apart(store_url, tmp_path) as service:
+        until(lambda: acknowledged <= set(kept()))
+        again = [{**EVENT, "event_id": event_id} for event_id in sorted(acknowledged)]
+        assert service.send(*again).json() == {"accepted": 0, "duplicates": len(again), "queued": 0}
+    assert len(kept()) == len(set(kept()))
 
 
 def test_serving_loads_nothing_of_the_model_stack():
