@@ -1,46 +1,33 @@
-"""`publish`: TITLES, CLUSTERS and DATA become one numbered release, in one transaction."""
+"""`publish`: TITLES, CLUSTERS and DATA become a draft, and what of it passes one numbered release."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 from sqlalchemy import Connection, func, select
 
-from creator.core.artefacts import Artefact, file_digest, open_artefact
-from creator.core.data import Data, read_table
-from creator.core.errors import ArtefactError, StoreError
-from creator.core.progress import say, track
+from creator.core.artefacts import open_artefact
+from creator.core.errors import StoreError
+from creator.core.progress import say
 from creator.core.records import Ad
+from creator.facts.guide import with_guides
 from serving.commands import PublishOptions
-from serving.gate import TITLES_FILE, Gated, Refusal, gate
+from serving.folders import Inputs
+from serving.gate import BY_REVIEW, Gated, Refusal, State, gate
+from serving.review.bring import Checked, bring
+from serving.review.drafts import read_ads, read_candidates, read_draft
+from serving.review.history import note
+from serving.review.records import Candidate, Draft
+from serving.review.rules import Rules, read_rules
 from serving.rows import Release, StoredTitle, current_release, insert_many, read_release
-from serving.schema import ADS, ASSIGNMENTS, CLUSTERINGS, RELEASES, SWITCHES, TITLES
+from serving.schema import ADS, RELEASES, SWITCHES, TITLES
 from serving.store import Store
 
-ASSIGNMENT_FILE = pa.schema([("user_id", pa.string()), ("cluster_id", pa.int64())])
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """The three artefacts a release is made from."""
-
-    titles: Artefact
-    clusters: Artefact
-    data: Artefact
-
-    @property
-    def digest(self) -> str:
-        """Identity of the three together."""
-        return hashlib.sha256(
-            "".join((self.titles.digest, self.clusters.digest, self.data.digest)).encode()
-        ).hexdigest()
+COMMAND = "the command line"
+"""Who did it, in the history, where no person was named."""
 
 
 def run(options: PublishOptions) -> dict[str, object]:
@@ -64,23 +51,51 @@ def run(options: PublishOptions) -> dict[str, object]:
     return {"release": release.release, "already": already, "current": live, "store": store.shown, **release.counts}
 
 
-def publish(store: Store, inputs: Inputs) -> tuple[Release, bool, int]:
-    """Write the release, unless its inputs are one already.
+def publish(store: Store, inputs: Inputs, *, who: str = COMMAND) -> tuple[Release, bool, int]:
+    """Bring the titles to the store as a draft and release it, unless its inputs are a release already.
 
     Returns:
         the release; whether it was there before; and which one is live now.
     """
-    store.prepare()
-    digest = inputs.digest
-    with store.reading() as connection:  # before the work of checking, so that a repeated call costs nothing
+    checked = Checked()
+    draft = bring(store, inputs, checked=checked)
+    return release_draft(store, draft.draft_id, who=who, checked=checked)
+
+
+def release_draft(
+    store: Store, draft_id: int, *, who: str = COMMAND, checked: Checked | None = None
+) -> tuple[Release, bool, int]:
+    """Make a release of a draft: of what passes the check now and nobody rejected; where review is required, of what
+    the reviewers approved.
+
+    Returns:
+        the release; whether the same one was there before; and which one is live now.
+
+    Raises:
+        StoreError: there is no such draft, the release would hold no title where it must, or a reviewer decided
+            while it was being made.
+    """
+    with store.reading() as connection:
+        draft, rules = read_draft(connection, draft_id), read_rules(connection)
+        candidates = read_candidates(connection, draft_id)
+        digest = _release_digest(draft, rules, candidates)
         found, live = read_release(connection, digest), current_release(connection)
+        ads = {} if found is not None and live is not None else read_ads(connection, draft.data_digest)
     if found is not None and live is not None:
         return found, True, live.release
-    assignment = _read_assignment(inputs)
-    gated, ads = _gated(inputs)
+    check = with_guides((checked or Checked()).check, rules.guides)
+    reviews = {c.title_id: c.review for c in candidates}
+    gated = gate((c.row for c in candidates), ads, draft.clusters, check, reviews, required=rules.required)
+    if rules.required and not gated.titles:
+        raise StoreError(
+            f"no title of draft {draft_id} may be published: review is required",
+            got=_reasons(gated.refused),
+            cure="approve titles at /console/review",
+        )
     with store.writing(alone=True) as connection:
-        live = current_release(connection)
-        found = read_release(connection, digest)
+        if _release_digest(draft, read_rules(connection), read_candidates(connection, draft_id)) != digest:
+            raise StoreError(f"somebody reviewed draft {draft_id} meanwhile", cure="publish again; nothing was changed")
+        live, found = current_release(connection), read_release(connection, digest)
         if found is not None and live is not None:
             return found, True, live.release
         if not gated.titles and live is not None and live.counts.get("titles"):
@@ -89,27 +104,34 @@ def publish(store: Store, inputs: Inputs) -> tuple[Release, bool, int]:
                 got=_reasons(gated.refused),
                 cure="look at the audit of these titles; nothing was changed",
             )
-        made = _write(connection, inputs, gated, ads, assignment)
+        made = _write(connection, draft, digest, gated, ads)
+        note(connection, who, "publish", draft_id=draft_id, release=made.release)
         return made, False, made.release
 
 
-def _write(
-    connection: Connection, inputs: Inputs, gated: Gated, ads: Mapping[str, Ad], assignment: pd.DataFrame
-) -> Release:
-    clustering = _clustering(connection, inputs.clusters.digest, assignment)
+def _release_digest(draft: Draft, rules: Rules, candidates: Sequence[Candidate]) -> str:
+    """Identity of a release: its draft's, and what people decided and asked for, if they did."""
+    decided = [(c.title_id, c.state.value, c.title) for c in candidates if c.state is not State.OPEN]
+    if not decided and not rules.digest:
+        return draft.digest
+    text = json.dumps([draft.digest, rules.digest, sorted(decided)], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(connection: Connection, draft: Draft, digest: str, gated: Gated, ads: Mapping[str, Ad]) -> Release:
     number = (connection.execute(select(func.max(RELEASES.c.release))).scalar() or 0) + 1
-    counts = _counts(gated, ads, assignment)
-    release = Release(number, inputs.digest, time.time(), "published", clustering, inputs.clusters.digest, counts)
+    counts = _counts(draft, gated)
+    release = Release(number, digest, time.time(), "published", draft.clustering_id, draft.clusters_digest, counts)
     connection.execute(
         RELEASES.insert().values(
             release=number,
             digest=release.digest,
             created_at=release.created_at,
             status=release.status,
-            clustering_id=clustering,
-            titles_digest=inputs.titles.digest,
-            clusters_digest=inputs.clusters.digest,
-            data_digest=inputs.data.digest,
+            clustering_id=draft.clustering_id,
+            titles_digest=draft.titles_digest,
+            clusters_digest=draft.clusters_digest,
+            data_digest=draft.data_digest,
             counts=json.dumps(counts),
         )
     )
@@ -119,83 +141,23 @@ def _write(
     return release
 
 
-def _counts(gated: Gated, ads: Mapping[str, Ad], assignment: pd.DataFrame) -> dict[str, int]:
-    refused = {f"refused_{reason}": gated.refused.get(reason, 0) for reason in Refusal}
+def _counts(draft: Draft, gated: Gated) -> dict[str, int]:
+    """What the release holds and what was left out, when it was brought or now."""
+    refused = {
+        f"refused_{reason}": gated.refused.get(reason, 0) + draft.counts.get(f"refused_{reason}", 0)
+        for reason in Refusal
+        if reason not in BY_REVIEW or reason in gated.refused
+    }
     return {
-        "candidates": len(gated.titles) + sum(gated.refused.values()),
+        "candidates": draft.counts["candidates"],
         "titles": len(gated.titles),
-        "ads": len(ads),
+        "ads": draft.counts["ads"],
         "ads_with_titles": len({t.ad_id for t in gated.titles}),
         "clusters_with_titles": len({t.cluster_id for t in gated.titles}),
-        "users": len(assignment),
-        "users_in_a_cluster": int((assignment["cluster_id"].to_numpy() >= 0).sum()),
+        "users": draft.counts["users"],
+        "users_in_a_cluster": draft.counts["users_in_a_cluster"],
         **refused,
     }
-
-
-def _clustering(connection: Connection, digest: str, assignment: pd.DataFrame) -> int:
-    """The number of a clustering in the store; its users are written the first time."""
-    found = connection.execute(select(CLUSTERINGS.c.clustering_id).where(CLUSTERINGS.c.digest == digest)).scalar()
-    if found is not None:
-        return found
-    number = (connection.execute(select(func.max(CLUSTERINGS.c.clustering_id))).scalar() or 0) + 1
-    connection.execute(CLUSTERINGS.insert().values(clustering_id=number, digest=digest, users=len(assignment)))
-    ordered = assignment.sort_values("user_id")  # the primary key's order: pages are filled one after another
-    rows = list(zip([number] * len(ordered), ordered["user_id"].tolist(), ordered["cluster_id"].tolist(), strict=True))
-    insert_many(connection, ASSIGNMENTS, ("clustering_id", "user_id", "cluster_id"), rows)
-    return number
-
-
-def _read_assignment(inputs: Inputs) -> pd.DataFrame:
-    made_from = inputs.titles.manifest.get("inputs")
-    wanted = made_from.get("clusters") if isinstance(made_from, dict) else None
-    if wanted is not None and wanted != inputs.clusters.digest:
-        raise ArtefactError(
-            f"{inputs.titles.path} was generated for other clusters than {inputs.clusters.path}",
-            cure="give the --clusters it was generated with, or generate titles for these",
-        )
-    path = inputs.clusters.path / "assignment.parquet"
-    _check_whole(inputs.clusters, "assignment.parquet")
-    frame = read_table(path, ASSIGNMENT_FILE)
-    cure = "make the folder again with 'hllm-creator cluster'"
-    if frame["user_id"].isna().any() or frame["cluster_id"].isna().any():
-        raise ArtefactError(f"{path} has rows without a user or a cluster", cure=cure)
-    repeated = int(frame["user_id"].duplicated().sum())
-    if repeated:
-        raise ArtefactError(f"{path} assigns users more than once", got=f"{repeated} repeated users", cure=cure)
-    return frame
-
-
-def _gated(inputs: Inputs) -> tuple[Gated, Mapping[str, Ad]]:
-    from creator.facts.verifier import check_title
-
-    _check_whole(inputs.titles, "titles.parquet")
-    _check_whole(inputs.data, "ads.parquet")
-    clusters = len(np.load(inputs.clusters.path / "centroids.npy", mmap_mode="r"))
-    frame = read_table(inputs.titles.path / "titles.parquet", TITLES_FILE)
-    ads = {str(ad_id): ad for ad_id, ad in Data(inputs.data).ads.items()}
-    gated = gate(_rows(frame), ads, clusters, check_title)
-    if len(gated.titles) + sum(gated.refused.values()) != len(frame):
-        raise AssertionError("titles in = kept + refused")
-    return gated, ads
-
-
-def _rows(frame: pd.DataFrame) -> Iterator[Mapping[str, object]]:
-    names = [str(name) for name in frame.columns]
-    rows = zip(*(frame[name].tolist() for name in names), strict=True)
-    for row in track(rows, "checking titles", "titles", total=len(frame)):
-        yield dict(zip(names, row, strict=True))
-
-
-def _check_whole(artefact: Artefact, name: str) -> None:
-    """A file must be the one its manifest speaks of: a release rests on nothing that was changed since."""
-    files = artefact.manifest.get("files")
-    entry = files.get(name) if isinstance(files, dict) else None
-    path = artefact.path / name
-    if entry is None or not path.is_file():
-        raise ArtefactError(f"{path} is missing", cure="delete the folder and make it again")
-    if file_digest(path) != entry["sha256"]:
-        raise ArtefactError(f"{path} is not the file its manifest names", cure="delete the folder and make it again")
 
 
 def _reasons(refused: Mapping[Refusal, int]) -> str:

@@ -144,6 +144,7 @@ CANDIDATES = Table(
     Column("title", Text, nullable=False),  # the same, or as a reviewer edited it
     Column("verdict", String(16), nullable=False),
     Column("publishable", Integer, nullable=False),  # 1 when the last check let it through
+    Column("doubted", Integer, nullable=False),  # 1 when it had failed the audit when it was generated
     Column("findings", Text, nullable=False),  # JSON list, from the last check
     Column("kinds", Text, nullable=False),  # the kinds of those findings as " number scope "
     Column("provenance", Text, nullable=False),  # JSON object, as the generation wrote it

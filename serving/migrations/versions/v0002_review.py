@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("verdict", sa.String(16), nullable=False),
         sa.Column("publishable", sa.Integer, nullable=False),
+        sa.Column("doubted", sa.Integer, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
         sa.Column("kinds", sa.Text, nullable=False),
         sa.Column("provenance", sa.Text, nullable=False),
