@@ -34,12 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # the world's faults (a full disk, a missing right) are told; the code's are raised
-        full = is_disk_full(error)
-        if not full and not isinstance(error, OSError):
+        place = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
+        if is_disk_full(error):
+            return _fail(str(HllmCreatorError(f"the disk is full{place}", cure=FREE_SPACE)), 1, arguments)
+        if not isinstance(error, OSError):
             raise
-        place = error.filename if isinstance(error, OSError) else None
-        what = in_plain_words(error) + (f": {place}" if place else "")
-        return _fail(str(HllmCreatorError(what, cure=FREE_SPACE)) if full else what, 1, arguments)
+        return _fail(f"{in_plain_words(error)}{place}", 1, arguments)
 
 
 def _fail(what: str, status: int, arguments: Sequence[str]) -> int:

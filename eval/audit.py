@@ -84,7 +84,7 @@ def audit(options: AuditOptions) -> Mapping[str, object]:
         summary = summarise(draft.path / "verdicts.jsonl", draft.path / "rejected.jsonl", rate)
         if summary.checked + summary.rejected_titles != total:
             raise HllmCreatorError("rows went astray", got=summary.checked + summary.rejected_titles, expected=total)
-        if not summary.checked:
+        if total and not summary.checked:
             raise InputError(f"no usable title in {options.titles}", got=summary.reasons_text(), cure="mend the rows")
         write_text(draft.path / "summary.json", json.dumps(summary.as_json(), indent=1, ensure_ascii=False))
         write_audit_page(draft.path, ads.ads, summary, options.shown)

@@ -166,7 +166,7 @@ def _translated(error: exc.SQLAlchemyError, address: Address, wait_s: float) -> 
             got=f"no turn within {wait_s:.0f} s",
             cure="run the same command again when it has finished",
         )
-    if "disk is full" in low or "no space left" in low:
+    if "disk is full" in low or "no space left" in low or (address.path is not None and low == "disk i/o error"):
         return StoreError(
             f"the disk of the store {address.shown} is full",
             cure="free some space and run the same command again; nothing was changed",

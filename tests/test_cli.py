@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -37,13 +38,13 @@ def _call(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_help_lists_the_contracts_commands_in_half_a_second() -> None:
     took_s = []
-    for _ in range(3):
+    for _ in range(5):
         started = time.perf_counter()
         done = _call("--help")
         took_s.append(time.perf_counter() - started)
     assert done.returncode == 0
     assert {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} >= CONTRACT
-    assert min(took_s) < 0.5
+    assert statistics.median(took_s) < 0.5
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
@@ -119,7 +120,7 @@ def _program(monkeypatch: pytest.MonkeyPatch) -> None:
     ("how", "status", "said"),
     [
         ("badly", 1, "hllm-creator: it went badly; try: go well"),
-        ("full", 1, "No space left on device: some/file"),
+        ("full", 1, "hllm-creator: the disk is full: some/file; try: free some space"),
         ("stopped", 130, "run the same command again"),
     ],
 )

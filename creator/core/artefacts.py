@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from creator.core.disk import FREE_SPACE, in_plain_words, is_disk_full
+from creator.core.disk import FREE_SPACE, free_bytes, in_plain_words, is_disk_full
 from creator.core.errors import ArtefactError
 
 SCHEMA_VERSION = 1
@@ -178,10 +178,13 @@ def write_artefact(
         _sync(out.parent)
     except Exception as error:
         if is_disk_full(error):
-            what = f"the disk is full while writing {out}"
-            raise ArtefactError(what, got=in_plain_words(error), cure=FREE_SPACE) from None
+            raise ArtefactError(
+                f"the disk is full while writing {out}", got=free_bytes(partial), cure=FREE_SPACE
+            ) from None
         if isinstance(error, OSError) and error.errno in _NO_PLACE and str(partial) in str(error.filename or ""):
-            raise ArtefactError(f"{out} cannot be written", got=error.strerror, cure="name another --out") from None
+            raise ArtefactError(
+                f"{out} cannot be written", got=in_plain_words(error), cure="name another --out"
+            ) from None
         raise
     finally:
         _drop_if_empty(partial)

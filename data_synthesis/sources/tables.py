@@ -296,6 +296,5 @@ def _moment(given: str | None, otherwise: float) -> float:
 
 def _raise(faults: list[str]) -> None:
     if faults:
-        raise InputError(
-            faults[0] if len(faults) == 1 else f"{len(faults)} faults:" + "".join(f"\n  - {f}" for f in faults)
-        )
+        listed = faults[0] if len(faults) == 1 else f"{len(faults)} faults:" + "".join(f"\n  - {f}" for f in faults)
+        raise InputError(listed, cure="mend the tables and run the same command again; nothing was written")
