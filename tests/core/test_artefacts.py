@@ -175,6 +175,7 @@ WRITER = """
 import sys, time
 from pathlib import Path
 from creator.core.artefacts import write_artefact
+print("begins", flush=True)
 with write_artefact(Path(sys.argv[1]), "data", config={}) as draft:
     for n in range(200):
         file = draft.path / f"{n:03d}.txt"
@@ -190,12 +191,14 @@ with write_artefact(Path(sys.argv[1]), "data", config={}) as draft:
 def test_kill_9_at_any_moment_leaves_either_nothing_or_the_whole(tmp_path: Path) -> None:
     out, kills = tmp_path / "made", 0
     for attempt in range(40):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(out)])
-        time.sleep(0.15 + 0.05 * (attempt % 5))
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(out)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.02 + 0.05 * (attempt % 5))
         if process.poll() is None:
             process.kill()
             kills += 1
-        process.wait()
+        process.communicate()
         if out.exists():
             break
         with pytest.raises(ArtefactError):
