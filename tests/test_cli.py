@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
+import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,18 @@ def _call(*words: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_contracts_commands_in_half_a_second() -> None:
     took_s = []
     for _ in range(5):
-        started = time.perf_counter()
+        before = _processor_s()
         done = _call("--help")
-        took_s.append(time.perf_counter() - started)
+        took_s.append(_processor_s() - before)
     assert done.returncode == 0
     assert {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")} >= CONTRACT
-    assert min(took_s) < 0.5  # the least disturbed of them: other processes are not the program's doing
+    assert statistics.median(took_s) < 0.5
+
+
+def _processor_s() -> float:
+    """What the child processes have taken of the processors: the wait on a busy machine is not the program's doing."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
