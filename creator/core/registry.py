@@ -18,6 +18,7 @@ ORDER = (
     "prune",
     "generate",
     "audit",
+    "review",
     "publish",
     "release",
     "serve",

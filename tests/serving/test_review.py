@@ -6,8 +6,11 @@ import json
 import threading
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from creator.core.artefacts import open_artefact, write_artefact
 from creator.core.errors import StoreError
 from creator.facts.guide import BrandGuide
 from serving.gate import State
@@ -242,3 +245,42 @@ def test_a_rejection_without_a_reason_and_an_empty_edit_are_faults():
     assert faults_of(Decision("t", 0, Action.REJECT, "  ")) == ["a rejection needs a reason"]
     assert faults_of(Decision("t", 0, Action.EDIT, title=" ")) == ["an edited title needs words"]
     assert len(faults_of(Decision("t", 0, Action.AGAIN, "x" * 501, "y" * 501))) == 2
+
+
+def test_the_commands_bring_titles_and_name_the_pairs_to_write_again(
+    folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    from creator.cli import main
+
+    store = f"sqlite:///{tmp_path}/store.db"
+    assert main(["review", "load", *folders.flags(), "--store", store, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (said["draft"], said["titles"], said["passing"]) == (1, 6, 3)
+    assert main(["review", "require", "--store", store]) == 0
+    assert main(["publish", *folders.flags(), "--store", store]) == 1
+    assert "review is required" in capsys.readouterr().err
+    pairs = tmp_path / "pairs"
+    table = pa.table(
+        {
+            "cluster_id": pa.array([0, 1, 1], pa.int32()),
+            "ad_id": ["a1", "a1", "a2"],
+            "match": pa.array([0.9, 0.8, 0.1], pa.float32()),
+            "kept": [True, True, False],
+            "reason": ["kept", "kept", "low match"],
+        }
+    )
+    with write_artefact(pairs, "pairs", config={}) as draft:
+        pq.write_table(table, draft.path / "pairs.parquet")
+    regenerate = ["review", "regenerate", "--store", store, "--pairs", str(pairs), "--out", str(tmp_path / "again")]
+    assert main(regenerate) == 1
+    assert "nothing in draft 1 is to be written again" in capsys.readouterr().err
+    with Store(store) as opened:
+        act(opened, "t2", Action.AGAIN, reason="dull")
+    assert main(regenerate) == 0
+    made = pq.read_table(open_artefact(tmp_path / "again", "pairs").path / "pairs.parquet")
+    assert made["kept"].to_pylist() == [False, True, False]
+    assert made["match"] == table["match"]
+    with Store(store) as opened:
+        act(opened, "t3", Action.AGAIN, reason="dull")
+    assert main([*regenerate[:-1], str(tmp_path / "more")]) == 1
+    assert "1 of 2 marked pairs absent" in capsys.readouterr().err
