@@ -53,14 +53,46 @@ def read_file(name: str, path: Path) -> RawTable:
 
 def _read_parquet(name: str, path: Path) -> RawTable:
     try:
-        frame = pq.read_table(path).to_pandas(maps_as_pydicts=None)
+        table = pq.read_table(path)
+        table, bad = _as_texts(table)
+        frame = table.to_pandas(maps_as_pydicts=None)
     except (pa.ArrowException, OSError, ValueError):
         raise InputError(
             f"{path.name} is not readable Parquet", cure="write the file again; it is cut short or corrupt"
         ) from None
     frame = frame.reset_index(drop=True)
     frame.index += 1
-    return RawTable(name, frame, len(frame))
+    rejections = [Rejection(name, row + 1, NOT_UTF8) for row in sorted(bad)]
+    return RawTable(name, frame.drop(index=[row + 1 for row in bad]), len(frame), rejections)
+
+
+def _as_texts(table: pa.Table) -> tuple[pa.Table, set[int]]:
+    """Columns of bytes as texts, and the rows (from 0) whose bytes are not UTF-8.
+
+    Some writers store texts as plain bytes, and some call bytes a text that are none.
+    """
+    bad: set[int] = set()
+    for place, field_ in enumerate(table.schema):
+        column = table.column(place)
+        if pa.types.is_string(field_.type) or pa.types.is_large_string(field_.type):
+            try:
+                column.validate(full=True)
+                continue
+            except pa.ArrowInvalid:
+                column = column.cast(pa.large_binary())
+        elif not (pa.types.is_binary(field_.type) or pa.types.is_large_binary(field_.type)):
+            continue
+        texts = [_utf8(value) for value in column.to_pylist()]
+        bad |= {row for row, text in enumerate(texts) if text is None and column[row].is_valid}
+        table = table.set_column(place, field_.name, pa.array(texts, pa.large_string()))
+    return table, bad
+
+
+def _utf8(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _read_csv(name: str, path: Path) -> RawTable:

@@ -71,10 +71,10 @@ def locate(folder: Path) -> dict[str, Path]:
         elif files:
             found[name] = folder / files[0]
         elif name in ("items", "events"):
-            near = get_close_matches(f"{name}.csv", present, n=1, cutoff=0.5)
+            near = get_close_matches(name, {file.partition(".")[0] for file in present}, n=1, cutoff=0.5)
             faults.append(
                 f"no table '{name}' in {folder}; expected one of {', '.join(name + s for s in SUFFIXES)}"
-                + (f"; is it '{near[0]}'?" if near else "")
+                + (f"; is it '{min(file for file in present if file.startswith(near[0]))}'?" if near else "")
             )
     _raise(faults)
     return found
