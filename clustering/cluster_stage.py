@@ -15,7 +15,17 @@ import pyarrow as pa
 from clustering.cards import Card
 from clustering.commands import ClusterOptions, settings_of
 from clustering.guardrails import ORIGINAL, Guarded, Outside
-from clustering.vectors import Floats, Integers, Mask, UserVectors, blocks, find_faults, open_user_vectors
+from clustering.vectors import (
+    Floats,
+    Integers,
+    Mask,
+    UserVectors,
+    blocks,
+    count_distinct,
+    draw_rows,
+    find_faults,
+    open_user_vectors,
+)
 from creator.core.artefacts import Artefact, Draft, open_artefact, write_artefact, write_text
 from creator.core.data import Data, open_data, write_table
 from creator.core.disk import reserve_space
@@ -87,35 +97,41 @@ def cluster(options: ClusterOptions) -> Mapping[str, object]:
 
 def _cluster_rows(rows: Floats, options: ClusterOptions) -> tuple[Guarded, dict[str, object]]:
     from clustering.guardrails import guard
-    from clustering.kmeans import at_members_length, default_k, fit, polish
+    from clustering.kmeans import (
+        at_members_length,
+        default_iterations,
+        default_k,
+        default_restarts,
+        fit,
+        polish,
+        useful_rows,
+    )
 
     k = options.k or default_k(len(rows), options.min_size)
-    chosen = np.arange(len(rows))
-    if len(rows) > options.train_users:
-        chosen = np.sort(np.random.default_rng(options.seed).choice(len(rows), options.train_users, replace=False))
-    sample = np.asarray(rows[chosen]) if len(chosen) < len(rows) else np.asarray(rows)
-    bar = Progress(f"k-means, k = {k}", options.restarts, "restarts")
+    restarts = options.restarts or default_restarts(k)
+    sample = draw_rows(rows, min(options.train_users, useful_rows(k)), options.seed)
+    iterations = options.iterations or default_iterations(len(sample))
+    bar = Progress(f"k-means, k = {k}", restarts, "restarts")
     fitted = fit(
         sample,
         k,
         metric=options.metric,
         seed=options.seed,
-        restarts=options.restarts,
-        iterations=options.iterations,
+        restarts=restarts,
+        iterations=iterations,
         told=lambda note: bar.advance(note=note),
     )
     bar.close()
+    distinct = count_distinct(sample)
     if len(fitted.centroids) < k:
-        say(
-            f"only {fitted.distinct:,} different rows among the users trained on: k is {len(fitted.centroids)}, not {k}"
-        )
+        say(f"only {distinct:,} different rows among the users trained on: k is {len(fitted.centroids)}, not {k}")
     guarded = guard(
         rows,
         fitted.centroids,
         metric=options.metric,
         floor=options.floor,
         min_size=options.min_size,
-        refit=lambda left: polish(sample, left, metric=options.metric, iterations=options.iterations)[0],
+        refit=lambda left: polish(sample, left, metric=options.metric, iterations=iterations),
     )
     if options.metric == "cosine":
         guarded = replace(guarded, centroids=at_members_length(guarded.centroids, rows, guarded.cluster_id))
@@ -129,7 +145,7 @@ def _cluster_rows(rows: Floats, options: ClusterOptions) -> tuple[Guarded, dict[
         "inertia_per_user": inertia / int(inside.sum()),
         "trials": list(fitted.trials),
         "users_trained_on": len(sample),
-        "duplicate_rows": len(sample) - fitted.distinct,
+        "duplicate_rows": len(sample) - distinct,
         "floor": options.floor,
         "min_size": options.min_size,
     }

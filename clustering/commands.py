@@ -22,8 +22,12 @@ class ClusterOptions:
         None, help="least cosine of a member to its centroid; members below it keep the original title"
     )
     min_size: int = option(20, help="least users in a cluster; smaller clusters are merged into their neighbours")
-    restarts: int = option(5, help="seedings tried; the one of least inertia goes on")
-    iterations: int = option(100, help="most k-means iterations")
+    restarts: int | None = option(
+        None, help="seedings tried; the one of least inertia goes on (default: 5 up to 32 clusters, 1 above)"
+    )
+    iterations: int | None = option(
+        None, help="most k-means iterations on all rows trained on (default: 100 up to 32,768 rows, else 2)"
+    )
     train_users: int = option(262_144, help="most users to train on; all users are assigned whatever their number")
     history: int | None = option(
         None, help="events in a user's window for the cards (default: as the embeddings were made, else 100)"
@@ -82,14 +86,14 @@ def settings_of(options: ClusterOptions | PruneOptions) -> dict[str, object]:
 COMMANDS: tuple[Command, ...] = (
     Command(
         "cluster",
-        "Group users by k-means on their embeddings, with a card for each group",
+        "group users by k-means on their embeddings, with a card for each group",
         ClusterOptions,
         "clustering.cluster_stage:cluster",
         "hllm-creator cluster --embeddings run/embeddings --data run/data -k 24 --out run/clusters",
     ),
     Command(
         "prune",
-        "Choose the (cluster, ad) pairs that are worth a title",
+        "choose the (cluster, ad) pairs that are worth a title",
         PruneOptions,
         "clustering.prune_stage:prune",
         "hllm-creator prune --model run/model --data run/data --clusters run/clusters --coverage 0.8 --out run/pairs",

@@ -1,10 +1,11 @@
-"""K-means with faiss: greedy k-means++ seeds, several restarts, and assignment by the very metric that trained.
+"""K-means with faiss: seeds by k-means++ and local search on a sample, Lloyd iterations on growing samples.
 
 Under "euclidean" a centroid is its members' mean and distance is the squared L2 distance. Under "cosine" (spherical
 k-means) rows and centroids are scaled to length 1 first; the squared distance of two such vectors is 2 (1 - cosine),
 so that both metrics assign by one routine. Shapes: B users, N rows trained on, K clusters, D width.
 
-Sources: Arthur and Vassilvitskii 2007 (k-means++), Dhillon and Modha 2001 (spherical k-means).
+The first iterations move centroids far and need few rows to know where, the last ones need many: samples grow as in
+Newling and Fleuret 2016 (nested mini-batches). Source of spherical k-means: Dhillon and Modha 2001.
 """
 
 from __future__ import annotations
@@ -15,18 +16,26 @@ from typing import Literal
 
 import faiss
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 
-from clustering.vectors import Floats, Integers, blocks
+from clustering.seeds import greedy_seeds, swap_seeds
+from clustering.vectors import Floats, Integers, blocks, count_distinct
 from creator.core.errors import InputError
 
 Metric = Literal["euclidean", "cosine"]
 
-SEED_ROWS = 20_000
-SEED_ROWS_PER_CLUSTER = 40
-TRIAL_ITERATIONS = 10
-STILL = 1e-6
-"""Polishing ends when ten iterations lower the inertia by less than this share."""
+SEED_ROWS_PER_CLUSTER = 32
+LEAST_SEED_ROWS = 1_024
+SETTLING = 2
+"""Iterations between k-means++ and the swaps."""
+GROWTH = ((32, 5), (128, 4))
+"""Rows for each cluster, and iterations on so many, before those on all rows."""
+ROWS_PER_CLUSTER, LEAST_ROWS = 512, 65_536
+STEP = 2
+STILL = 1e-5
+"""The iterations end when one of them lowers the inertia by less than this share."""
+POLISHED_ROWS = 32_768
+RESTARTS_UP_TO_K = 32
+RESTARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +43,12 @@ class Fit:
     """A k-means solution.
 
     Args:
-        centroids: [K, D]; under "cosine" of length 1.
-        inertia: sum over the rows trained on of the squared distance to the nearest centroid.
-        trials: inertia of each restart before the best was polished, in the order tried.
-        distinct: different rows among those trained on; K is never above it.
+        centroids: [K, D]; under "cosine" of length 1. K is at most the number of different rows.
+        trials: inertia per row of each restart on the sample it was seeded from, in the order tried.
     """
 
     centroids: Floats
-    inertia: float
     trials: tuple[float, ...]
-    distinct: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,23 @@ def default_k(users: int, min_size: int) -> int:
     return max(1, min(round(users**0.5 / 2), users // (2 * min_size)))
 
 
+def default_restarts(k: int) -> int:
+    """How many seedings when nobody says: several for few clusters; of many clusters all seedings end much alike."""
+    return RESTARTS if k <= RESTARTS_UP_TO_K else 1
+
+
+def default_iterations(rows: int) -> int:
+    """How many iterations on all rows trained on when nobody says: until they stand still, or two where there are many
+    rows, since the growing samples have brought the centroids close."""
+    return 100 if rows <= POLISHED_ROWS else STEP
+
+
+def useful_rows(k: int) -> int:
+    """Rows beyond which training on more of them hardly lowers the inertia over all: a centroid of n rows lies off the
+    true mean by 1/n of its rows' variance."""
+    return max(LEAST_ROWS, ROWS_PER_CLUSTER * k)
+
+
 def fit(
     rows: Floats,
     k: int,
@@ -101,7 +123,7 @@ def fit(
         metric: "euclidean" or "cosine".
         seed: of the seeding.
         restarts: seedings tried for a few iterations each; the best goes on.
-        iterations: most Lloyd iterations in all for the best.
+        iterations: most Lloyd iterations on all rows.
         told: called once a restart is done, with a note.
 
     Raises:
@@ -110,23 +132,23 @@ def fit(
     if k > len(rows):
         raise InputError("more clusters than users", got=f"k = {k}, users to cluster: {len(rows)}", cure="a smaller -k")
     ready = prepare(rows, metric)
-    distinct = len(np.unique(ready.view(np.dtype((np.void, ready.shape[1] * 4)))))
-    k = min(k, distinct)
-    best: Floats | None = None
-    trials: list[float] = []
-    for restart in range(restarts):
-        centroids = _lloyd(ready, _seeds(ready, k, seed + restart), metric, min(TRIAL_ITERATIONS, iterations))
-        trials.append(_inertia(ready, centroids))
-        if best is None or trials[-1] < min(trials[:-1]):
-            best = centroids
+    draw = np.random.default_rng(seed)
+    order = draw.permutation(len(ready))
+    samples = [ready[np.sort(order[: max(rows_each * k, LEAST_SEED_ROWS)])] for rows_each, _ in GROWTH]
+    trials: list[tuple[float, Floats]] = []
+    for _ in range(restarts):
+        centroids, _ = _lloyd(samples[0], _seed(ready, samples[0], k, metric, draw), metric, GROWTH[0][1])
+        trials.append((_inertia(samples[0], centroids), centroids))
         if told:
-            told(f"inertia {min(trials):,.4g}")
-    assert best is not None
-    centroids, inertia = polish(ready, best, metric=metric, iterations=iterations - TRIAL_ITERATIONS)
-    return Fit(centroids, inertia, tuple(trials), distinct)
+            told(f"inertia per user {min(inertia for inertia, _ in trials) / len(samples[0]):,.4g}")
+    centroids = min(trials, key=lambda trial: trial[0])[1]
+    if iterations and len(samples[1]) < len(ready):
+        centroids, _ = _lloyd(samples[1], centroids, metric, min(iterations, GROWTH[1][1]))
+    centroids = polish(ready, centroids, metric=metric, iterations=iterations)
+    return Fit(centroids, tuple(inertia / len(samples[0]) for inertia, _ in trials))
 
 
-def polish(rows: Floats, centroids: Floats, *, metric: Metric, iterations: int) -> tuple[Floats, float]:
+def polish(rows: Floats, centroids: Floats, *, metric: Metric, iterations: int) -> Floats:
     """Lloyd iterations from given centroids until the inertia stands still.
 
     Args:
@@ -136,20 +158,15 @@ def polish(rows: Floats, centroids: Floats, *, metric: Metric, iterations: int) 
         iterations: the most to do.
 
     Returns:
-        centroids [K, D], never of higher inertia than those given, and the inertia.
+        [K, D].
     """
     ready = prepare(rows, metric)
-    centroids = prepare(centroids, metric)
-    inertia = _inertia(ready, centroids)
-    for done in range(0, iterations, TRIAL_ITERATIONS):
-        moved = _lloyd(ready, centroids, metric, min(TRIAL_ITERATIONS, iterations - done))
-        lower = _inertia(ready, moved)
-        gain = inertia - lower
-        if gain > 0:
-            centroids, inertia = moved, lower
-        if gain <= STILL * inertia:
+    moved = prepare(centroids, metric)
+    for done in range(0, iterations, STEP):
+        moved, inertias = _lloyd(ready, moved, metric, min(STEP, iterations - done))
+        if not inertias or inertias[0] - inertias[-1] <= STILL * inertias[0]:
             break
-    return centroids, inertia
+    return moved
 
 
 def assign(rows: Floats, centroids: Floats, *, metric: Metric, told: Callable[[int], None] | None = None) -> Placement:
@@ -201,16 +218,24 @@ def _lengths(rows: Floats) -> Floats:
     return np.maximum(np.linalg.norm(rows, axis=1), np.finfo(np.float32).tiny)
 
 
-def _seeds(ready: Floats, k: int, seed: int) -> Floats:
-    limit = max(SEED_ROWS, SEED_ROWS_PER_CLUSTER * k)
-    if len(ready) > limit:
-        ready = ready[np.sort(np.random.default_rng(seed).choice(len(ready), limit, replace=False))]
-    return np.asarray(kmeans_plusplus(ready, k, random_state=seed)[0], dtype=np.float32)
+def _seed(ready: Floats, sample: Floats, k: int, metric: Metric, draw: np.random.Generator) -> Floats:
+    """K seeds from the sample; from all rows, and fewer, where too few different ones exist."""
+    middle = sample.mean(axis=0)  # distances keep their digits where all rows lie close together
+    centred = sample - middle
+    seeds = greedy_seeds(centred, k, draw)
+    if count_distinct(seeds) < k:
+        different = np.unique(ready, axis=0) - middle
+        seeds = greedy_seeds(different, k, draw) if k < len(different) else different
+    if 1 < len(seeds) < len(centred):
+        settled, _ = _lloyd(centred, seeds, "euclidean", SETTLING)
+        seeds = swap_seeds(centred, settled, draw)
+    return prepare(seeds + middle, metric)
 
 
-def _lloyd(ready: Floats, centroids: Floats, metric: Metric, iterations: int) -> Floats:
+def _lloyd(ready: Floats, centroids: Floats, metric: Metric, iterations: int) -> tuple[Floats, list[float]]:
+    """Centroids after so many iterations, and the inertia that each of them started from."""
     if iterations < 1 or len(centroids) == len(ready):
-        return centroids
+        return centroids, []
     means = faiss.Kmeans(
         ready.shape[1],
         len(centroids),
@@ -221,8 +246,13 @@ def _lloyd(ready: Floats, centroids: Floats, metric: Metric, iterations: int) ->
         seed=1,
     )
     means.train(ready, init_centroids=centroids)
-    return np.asarray(means.centroids, dtype=np.float32)
+    return np.asarray(means.centroids, dtype=np.float32), [float(stats["obj"]) for stats in means.iteration_stats or ()]
 
 
 def _inertia(ready: Floats, centroids: Floats) -> float:
-    return float(assign(ready, centroids, metric="euclidean").distance.sum(dtype=np.float64))
+    middle = centroids.mean(axis=0)
+    total = 0.0
+    for part in blocks(*ready.shape):
+        near, _ = faiss.knn(ready[part] - middle, centroids - middle, 1)
+        total += float(np.maximum(near, 0).sum(dtype=np.float64))
+    return total

@@ -103,3 +103,31 @@ def find_faults(rows: Floats) -> tuple[Mask, Mask]:
         broken[part] = ~np.isfinite(block).all(axis=1)
         zero[part] = ~block.any(axis=1)
     return broken, zero
+
+
+def count_distinct(rows: Floats) -> int:
+    """How many different rows there are, by a 64-bit hash of each (two rows share one by chance once in 10^19 pairs).
+
+    Args:
+        rows: [N, D], contiguous.
+    """
+    weights = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) * 2 + 1
+    hashes = np.empty(len(rows), np.uint64)
+    for part in blocks(*rows.shape):
+        bits = (rows[part] + np.float32(0)).view(np.uint32).astype(np.uint64)  # + 0: a zero has two signs
+        bits ^= bits << np.uint64(29)
+        hashes[part] = np.einsum("nd,d->n", bits, weights)
+    return len(np.unique(hashes))
+
+
+def draw_rows(rows: Floats, most: int, seed: int) -> Floats:
+    """The rows in memory: all of them, or a seeded sample of `most` in their order.
+
+    Args:
+        rows: [N, D], possibly memory-mapped.
+        most: rows to take at most.
+        seed: of the sample.
+    """
+    if len(rows) <= most:
+        return np.asarray(rows)
+    return np.asarray(rows[np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))])

@@ -17,7 +17,7 @@ def run(rows, centroids, *, floor=None, min_size=1, metric="euclidean"):
         metric=metric,
         floor=floor,
         min_size=min_size,
-        refit=lambda left: polish(rows, left, metric=metric, iterations=20)[0],
+        refit=lambda left: polish(rows, left, metric=metric, iterations=20),
     )
 
 

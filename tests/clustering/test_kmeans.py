@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from clustering.kmeans import assign, at_members_length, default_k, fit, polish
 from creator.core.errors import InputError
@@ -31,6 +32,10 @@ def distances(rows, centroids, metric):
     return ((rows[:, None, :] - centroids[None]) ** 2).sum(axis=2)
 
 
+def inertia(rows, centroids):
+    return distances(rows, centroids, "euclidean").min(axis=1).sum()
+
+
 @pytest.mark.parametrize(
     ("rows", "k"),
     [
@@ -43,13 +48,23 @@ def distances(rows, centroids, metric):
 )
 def test_inertia_is_within_one_percent_of_scikit_learn(rows, k):
     theirs = KMeans(k, n_init=3, random_state=0).fit(rows).inertia_
-    assert run(rows, k).inertia <= 1.01 * theirs
+    assert inertia(rows, run(rows, k).centroids) <= 1.01 * theirs
 
 
-def test_inertia_is_the_sum_of_squared_distances_to_the_nearest_centroid():
-    rows = blobs(300, 5, 7)
-    found = run(rows, 6)
-    assert found.inertia == pytest.approx(distances(rows, found.centroids, "euclidean").min(axis=1).sum(), rel=1e-5)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_inertia_is_within_one_percent_of_the_better_of_faiss_and_minibatch_kmeans(seed):
+    # many small groups beside few large ones: where plain random seeds go wrong
+    draw = np.random.default_rng(seed)
+    sizes = 1 / np.arange(1, 161)
+    middles = draw.normal(size=(160, 16))
+    rows = middles[draw.choice(160, size=12_000, p=sizes / sizes.sum())] + draw.normal(size=(12_000, 16)) * 0.5
+    rows = rows.astype(np.float32)
+    batches = MiniBatchKMeans(40, random_state=seed).fit(rows)
+    plain = faiss.Kmeans(16, 40, seed=seed + 1)
+    plain.train(rows)
+    better = min(inertia(rows, batches.cluster_centers_), inertia(rows, plain.centroids))
+    found = fit(rows, 40, metric="euclidean", seed=seed, restarts=1, iterations=2)
+    assert inertia(rows, found.centroids) <= 1.01 * better
 
 
 def test_separated_blobs_are_found_exactly():
@@ -136,9 +151,7 @@ def test_more_clusters_than_users_is_an_error_that_says_both_numbers():
 def test_duplicate_rows_give_as_many_clusters_as_there_are_different_rows():
     rows = np.repeat(np.array([[1, 0], [0, 1], [5, 5]], np.float32), 10, axis=0)
     found = run(rows, 8)
-    assert found.distinct == 3
     assert {tuple(c) for c in found.centroids.tolist()} == {(1, 0), (0, 1), (5, 5)}
-    assert found.inertia == 0
 
 
 def test_one_user_is_a_cluster_of_itself():
@@ -158,16 +171,17 @@ def test_spherical_centroids_have_length_one_and_ignore_the_rows_lengths():
     stretched = rows * draw.uniform(0.1, 10, size=(200, 1)).astype(np.float32)
     first, second = run(rows, 4, "cosine"), run(stretched, 4, "cosine")
     np.testing.assert_allclose(np.linalg.norm(first.centroids, axis=1), 1, atol=1e-5)
-    assert first.inertia == pytest.approx(second.inertia, rel=1e-3)
+    assert distances(rows, first.centroids, "cosine").min(axis=1).sum() == pytest.approx(
+        distances(rows, second.centroids, "cosine").min(axis=1).sum(), rel=1e-3
+    )
 
 
-def test_polishing_never_raises_the_inertia():
-    rows = np.random.default_rng(7).normal(size=(300, 6)).astype(np.float32)
-    start = rows[:10]
-    before = distances(rows, start, "euclidean").min(axis=1).sum()
-    centroids, inertia = polish(rows, start, metric="euclidean", iterations=30)
-    assert inertia < before
-    assert inertia == pytest.approx(distances(rows, centroids, "euclidean").min(axis=1).sum(), rel=1e-5)
+def test_polishing_ends_where_scikit_learn_ends_from_the_same_start():
+    rows = blobs(400, 8, 6, seed=7, spread=0.2)
+    start = rows[:8]
+    theirs = KMeans(8, init=start, n_init=1, max_iter=200, tol=0).fit(rows)
+    ours = polish(rows, start, metric="euclidean", iterations=200)
+    assert inertia(rows, ours) <= 1.01 * theirs.inertia_
 
 
 def test_unit_centroids_are_stretched_to_their_members_mean_length():
