@@ -46,34 +46,101 @@ class SynthesizeOptions:
 
     data: Path = option(help="the DATA folder")
     out: Path = option(help="the EXAMPLES folder to make")
-    teacher: Literal["grounded"] = option("grounded", help="who writes: grounded composes from the ads' own words")
+    teacher: Literal["grounded", "openai"] = option(
+        "grounded",
+        help="who writes: grounded composes from the ads' own words; openai is the chat model at OPENAI_BASE_URL",
+    )
     limit: int = option(40_000, help="training examples, at most")
     heldout: int = option(4_000, help="held-out examples, at most")
     history: int = option(100, help="events of a user that are read, at most")
     min_history: int = option(20, help="events a history must have")
-    windows_per_user: int = option(8, help="dates at which a user's history is read for training, at most")
+    windows_per_user: int | None = option(
+        None, help="dates at which a user's history is read for training, at most (default: 8; openai 1)"
+    )
     ads_per_window: int = option(6, help="ads written for at one date of one user, at most")
     min_events: int = option(3, help="events that must speak for the leading selling point")
     margin: float = option(2.0, help="how many times the runner-up's evidence the leading selling point needs")
     wordings: int = option(4, help="wordings of one ad and leading point in training")
     seed: int = option(0, help="decides the draw and the wordings")
+    model: str | None = option(None, help="the endpoint's name of the model (openai)")
+    mode: Literal["online", "batch"] = option("online", help="ask one by one, or by the Batch API (openai)")
+    dry_run: bool = option(False, help="say what would be asked and what it would cost, and do nothing (openai)")
+    answers: Path | None = option(
+        None,
+        help="file that keeps every answer paid for, also beyond --out; default: OUT.answers.jsonl (openai)",
+        writes=True,
+    )
+    price_in: float = option(0.0, help="USD for a million tokens of prompts (openai)")
+    price_out: float = option(0.0, help="USD for a million tokens of answers (openai)")
+    budget_usd: float | None = option(None, help="stop before the answers file has cost more than this (openai)")
+    budget_tokens: int | None = option(None, help="stop before the answers file holds more tokens (openai)")
+    temperature: float | None = option(None, help="of the answers; left to the endpoint by default (openai)")
+    schema: Literal["json_schema", "json_object"] = option(
+        "json_schema", help="json_object for an endpoint that cannot hold answers to a schema (openai)"
+    )
+    thinking_tokens: int = option(0, help="room for thinking in every answer, for a reasoning model (openai)")
+    copies: int = option(3, help="examples of one ad that may share a title, at most (openai)")
+    concurrency: int = option(16, help="requests at once, at most; fewer while the endpoint complains (openai)")
+    timeout_s: float = option(120.0, help="for one attempt, to the last byte (openai)")
+    retries: int = option(6, help="repetitions of one request that failed in a way worth repeating, at most (openai)")
+    batch_poll_s: float = option(30.0, help="between two looks at a batch (openai)")
 
     @staticmethod
     def faults(options: SynthesizeOptions) -> list[str]:
         """What is out of range."""
-        counts = ("limit", "history", "min_history", "windows_per_user", "ads_per_window", "min_events", "wordings")
+        counts = (
+            "limit",
+            "history",
+            "min_history",
+            "ads_per_window",
+            "min_events",
+            "wordings",
+            "copies",
+            "concurrency",
+        )
         found = [
             f"{name}: got {getattr(options, name)}, expected at least 1"
             for name in counts
             if getattr(options, name) < 1
         ]
+        if options.windows_per_user is not None and options.windows_per_user < 1:
+            found.append(f"windows_per_user: got {options.windows_per_user}, expected at least 1")
         if options.heldout < 0:
             found.append(f"heldout: got {options.heldout}, expected at least 0")
         if not options.margin >= 1:
             found.append(f"margin: got {options.margin}, expected at least 1")
         if options.min_history > options.history:
             found.append(f"min_history: got {options.min_history}, expected no more than history ({options.history})")
-        return found
+        return found + _llm_faults(options)
+
+
+def _llm_faults(options: SynthesizeOptions) -> list[str]:
+    """What is wrong with the settings of the LLM teacher."""
+    found = [
+        f"{name}: got {getattr(options, name)}, expected at least {least}"
+        for name, least in (("retries", 0), ("thinking_tokens", 0), ("price_in", 0), ("price_out", 0))
+        if not getattr(options, name) >= least
+    ]
+    found += [
+        f"{name}: got {getattr(options, name)}, expected more than 0"
+        for name in ("timeout_s", "batch_poll_s", "budget_usd", "budget_tokens")
+        if getattr(options, name) is not None and not getattr(options, name) > 0
+    ]
+    if options.teacher == "openai" and not options.model:
+        found.append("--teacher openai needs --model NAME, the endpoint's name of the model")
+    if options.teacher != "openai":
+        named = ("model", "dry_run", "answers", "budget_usd", "budget_tokens")
+        found += [f"--{n.replace('_', '-')} is only for --teacher openai" for n in named if getattr(options, n)]
+    if options.budget_usd is not None and not (options.price_in or options.price_out):
+        found.append("--budget-usd needs --price-in and --price-out, USD for a million tokens")
+    return found
+
+
+ONLY_LLM = frozenset(
+    {"model", "mode", "dry_run", "answers", "price_in", "price_out", "budget_usd", "budget_tokens", "temperature"}
+    | {"schema", "thinking_tokens", "copies", "concurrency", "timeout_s", "retries", "batch_poll_s"}
+)
+"""The settings that only the LLM teacher reads."""
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -89,6 +156,8 @@ COMMANDS: tuple[Command, ...] = (
         "write example titles: profile, selling point, title, fact check",
         SynthesizeOptions,
         "data_synthesis.synthesize:synthesize",
-        "hllm-creator synthesize --data runs/demo/data --out runs/demo/examples",
+        "hllm-creator synthesize --data runs/demo/data --out runs/demo/examples\n"
+        "  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 hllm-creator synthesize --data runs/demo/data --teacher openai "
+        "--model NAME --limit 200 --out runs/llm/examples",
     ),
 )

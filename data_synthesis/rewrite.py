@@ -102,14 +102,17 @@ def leading_points(ad: Ad) -> list[str]:
     return [point for point in dict.fromkeys(ad.selling_points) if wordings(ad, point)]
 
 
+def most_words(ad: Ad) -> int:
+    """How many words a title of this ad may have."""
+    return min(MOST_WORDS, max(len(ad.title.split()) + WORDS_LONGER, 8))
+
+
 def fits(title: str, ad: Ad) -> bool:
     """Whether a title keeps the limits of length, says nothing twice and is not the original again."""
-    words = title.split()
-    most = min(MOST_WORDS, max(len(ad.title.split()) + WORDS_LONGER, 8))
     said = content_words(title)
     return (
         len(title) <= MOST_CHARACTERS
-        and len(words) <= most
+        and len(title.split()) <= most_words(ad)
         and len(said) - len(set(said)) <= 1
         and title.casefold().count(" and more") <= 1
         and title.casefold() != ad.title.casefold()

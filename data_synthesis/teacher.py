@@ -41,6 +41,7 @@ class Task:
         profile: what the window shows of the user.
         lead: the selling point with clearly the most evidence.
         second: the runner-up, if any other point has evidence.
+        history: titles of the window's items, oldest first, for a teacher that reads them.
     """
 
     user_id: UserId
@@ -51,6 +52,7 @@ class Task:
     profile: Profile
     lead: PointEvidence
     second: PointEvidence | None
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Written:
         check: the fact check of the title; None when there is no title.
         reason: why the answer is rejected, or "".
         cost_usd: what the answer cost.
+        thoughts: what the teacher thought aloud, as (step, text); kept aside, trained on by nobody.
     """
 
     task: Task
@@ -78,6 +81,7 @@ class Written:
     check: Check | None
     reason: str
     cost_usd: float = 0.0
+    thoughts: tuple[tuple[str, str], ...] = ()
 
 
 class Teacher(Protocol):
