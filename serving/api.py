@@ -5,32 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI, Query, params
 from fastapi.openapi.utils import get_openapi
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from serving import console, problems
+from serving.access import Access
 from serving.edge import Edge
 from serving.intake import Intake
+from serving.keys import Scope
 from serving.live import Live
 from serving.metrics import Metrics
 from serving.problems import FieldFault, Problem, Refused, documented
-from serving.settings import KEYS_VARIABLE, MAX_BATCH, MAX_ID_CHARACTERS, Settings, usual_queue
+from serving.settings import MAX_BATCH, MAX_ID_CHARACTERS, Settings, usual_queue
 from serving.spool import SpoolFull
 from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_body
 
 UserQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["u017"])]
 AdQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["a03"])]
-_HEADER_KEY = APIKeyHeader(name="X-API-Key", auto_error=False)
 STORED_WAIT_S = 2.0  # how long an answer waits to say how many events were new
-_BEARER_KEY = HTTPBearer(auto_error=False)
 
 
 def create_app(live: Live, settings: Settings) -> FastAPI:
@@ -60,13 +59,18 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
+    access = Access(settings.keys, live, settings.rate_limit)
     metrics = Metrics(live, intake)
     problems.install(app)
     app.add_middleware(
-        Edge, metrics=metrics, max_body_bytes=settings.max_body_bytes, log_requests=settings.log_requests
+        Edge,
+        metrics=metrics,
+        max_body_bytes=settings.max_body_bytes,
+        log_requests=settings.log_requests,
+        rate_limit=settings.rate_limit,
     )
-    _add_lookups(app, live, metrics)
-    _add_events(app, intake, metrics, settings)
+    _add_lookups(app, live, metrics, [] if settings.open_lookups else [Depends(access.needs(Scope.READ))])
+    _add_events(app, intake, metrics, access)
     _add_state(app, live, metrics)
     console.install(app, live)
     app.openapi = lambda: _openapi(app)
@@ -77,8 +81,16 @@ def _json(body: Mapping[str, object], status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False).encode(), status, media_type="application/json")
 
 
-def _add_lookups(app: FastAPI, live: Live, metrics: Metrics) -> None:
-    @app.get("/v1/title", response_model=TitleAnswer, responses=documented(404, 422), tags=["look-ups"])
+def _add_lookups(app: FastAPI, live: Live, metrics: Metrics, keyed: Sequence[params.Depends]) -> None:
+    refusals = (401, 403, 429) if keyed else (429,)
+
+    @app.get(
+        "/v1/title",
+        response_model=TitleAnswer,
+        responses=documented(404, 422, *refusals),
+        dependencies=keyed,
+        tags=["look-ups"],
+    )
     async def get_title(user_id: UserQuery, ad_id: AdQuery) -> Response:
         """The title this user sees of this ad: the cluster's, or the original and why."""
         answer = live.tables.answer(user_id, ad_id, store_up=live.store_up)
@@ -88,7 +100,13 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics) -> None:
         metrics.lookups.labels(answer.reason or "cluster").inc()
         return _json(answer_body(answer))
 
-    @app.post("/v1/titles", response_model=Batch, responses=documented(400, 413, 422), tags=["look-ups"])
+    @app.post(
+        "/v1/titles",
+        response_model=Batch,
+        responses=documented(400, 413, 422, *refusals),
+        dependencies=keyed,
+        tags=["look-ups"],
+    )
     async def post_titles(body: Pairs) -> Response:
         """The titles of up to 1,000 pairs, all from one release, in the order of the pairs."""
         tables, store_up = live.tables, live.store_up
@@ -98,26 +116,13 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics) -> None:
         return _json({"titles": bodies})
 
 
-def _add_events(app: FastAPI, intake: Intake, metrics: Metrics, settings: Settings) -> None:
-    async def writer(
-        header: Annotated[str | None, Depends(_HEADER_KEY)],
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER_KEY)],
-    ) -> None:
-        if not settings.key_digests:
-            raise Refused(
-                401, "no-key-configured", f"Writing is closed: the service was started without {KEYS_VARIABLE}."
-            )
-        given = header if header is not None else bearer.credentials if bearer is not None else None
-        if given is None or not settings.knows(given):
-            detail = "Writing needs an API key, as X-API-Key or as a bearer token."
-            raise Refused(401, "key-needed", detail, {"WWW-Authenticate": "Bearer"})
-
+def _add_events(app: FastAPI, intake: Intake, metrics: Metrics, access: Access) -> None:
     @app.post(
         "/v1/events",
         response_model=Kept,
         responses={202: {"model": Kept, "description": "Kept on disk; the store is away."}}
-        | documented(400, 401, 413, 422, 503),
-        dependencies=[Depends(writer)],
+        | documented(400, 401, 403, 413, 422, 429, 503),
+        dependencies=[Depends(access.needs(Scope.WRITE))],
         tags=["events"],
     )
     async def post_events(body: SentEvents) -> Response:

@@ -34,7 +34,9 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """Settings of `serve`. API keys come from the environment variable HLLM_CREATOR_API_KEYS, comma-separated."""
+    """Settings of `serve`. Beside the store's API keys those of the environment variable HLLM_CREATOR_API_KEYS are
+    good, comma-separated.
+    """
 
     store: str = option(help=STORE_HELP)
     host: str = option("127.0.0.1", help="the address to listen on")
@@ -46,6 +48,10 @@ class ServeOptions:
         None, help="the folder where events wait for the store; left out, beside a store's file or in the state folder"
     )
     max_queue_mib: int = option(256, help="how much may wait there, in MiB, before senders are told to wait")
+    rate_limit: float = option(
+        10_000.0, help="requests a second from one address, and under one key, before it is told to wait; 0: no limit"
+    )
+    lookups: Literal["open", "keyed"] = option("open", help="whether look-ups need no key, or one with the scope read")
     log: Literal["requests", "changes"] = option("requests", help="log every request, or only changes and faults")
 
     @staticmethod
@@ -58,6 +64,8 @@ class ServeOptions:
             found.append(f"refresh_s must be 0.05 to 3600, got {options.refresh_s}")
         if not 1 <= options.max_body_kib <= 65_536:
             found.append(f"max_body_kib must be 1 to 65536, got {options.max_body_kib}")
+        if not 0 <= options.rate_limit <= 1e9:
+            found.append(f"rate_limit must be 0 to 1e9, got {options.rate_limit}")
         if not 1 <= options.max_queue_mib <= 1 << 20:
             found.append(f"max_queue_mib must be 1 to {1 << 20}, got {options.max_queue_mib}")
         return found
@@ -91,6 +99,40 @@ class RollbackOptions:
     def faults(options: RollbackOptions) -> list[str]:
         """Values out of range."""
         return _wait_faults(options.wait_s)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCreateOptions:
+    """Settings of `key create`."""
+
+    store: str = option(help=STORE_HELP)
+    name: str = option(help="whose key it is, for the list")
+    scope: tuple[Literal["read", "write", "admin"], ...] = option(
+        ("write",), help="what it is for: read (the console's pages), write (events), admin (everything)"
+    )
+
+    @staticmethod
+    def faults(options: KeyCreateOptions) -> list[str]:
+        """Values out of range."""
+        found = [] if options.scope else ["scope names nothing the key is for"]
+        if not 1 <= len(options.name.strip()) <= 200 or not options.name.isprintable():
+            found.append("name must be 1 to 200 printable characters")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class KeyListOptions:
+    """Settings of `key list`."""
+
+    store: str = option(help=STORE_HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRevokeOptions:
+    """Settings of `key revoke`."""
+
+    store: str = option(help=STORE_HELP)
+    id: str = option(help="the key's id, as 'key list' shows it")
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -129,5 +171,26 @@ COMMANDS: tuple[Command, ...] = (
         RollbackOptions,
         "serving.releases:roll_back",
         "hllm-creator release rollback --store runs/demo/store.db",
+    ),
+    Command(
+        "key create",
+        "make an API key, shown once",
+        KeyCreateOptions,
+        "serving.keys:create",
+        "hllm-creator key create --store runs/demo/store.db --name 'ad server' --scope write",
+    ),
+    Command(
+        "key list",
+        "list the API keys of a store",
+        KeyListOptions,
+        "serving.keys:list_keys",
+        "hllm-creator key list --store runs/demo/store.db",
+    ),
+    Command(
+        "key revoke",
+        "end an API key",
+        KeyRevokeOptions,
+        "serving.keys:revoke",
+        "hllm-creator key revoke --store runs/demo/store.db --id 0123456789",
     ),
 )

@@ -13,8 +13,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.metrics import Metrics
+from serving.problems import too_many
+from serving.rates import Rates
 
 LOG = logging.getLogger("serving.requests")
+NEVER_LIMITED = ("/healthz", "/readyz", "/metrics")
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -33,10 +36,14 @@ class Edge:
         metrics: where requests are counted.
         max_body_bytes: the largest body; a longer one is answered 413.
         log_requests: whether a line is written for each request.
+        rate_limit: requests a second from one address; more are answered 429. 0 for no limit.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, log_requests: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, log_requests: bool, rate_limit: float
+    ) -> None:
         self._app, self._metrics, self._limit, self._log = app, metrics, max_body_bytes, log_requests
+        self._rates = Rates(rate_limit, max(1.0, rate_limit))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (or pass on the start and end of the app)."""
@@ -55,7 +62,11 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, self._limited(scope, receive), sending)
+            client = scope.get("client")
+            if scope["path"] not in NEVER_LIMITED and (wait_s := self._rates.take(client[0] if client else "")):
+                await too_many("requests from this address", wait_s).answer()(scope, receive, sending)
+            else:
+                await self._app(scope, self._limited(scope, receive), sending)
         finally:
             self._note(scope, status, time.perf_counter() - started)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 
 from creator.core.errors import HllmCreatorError, StoreError
+from serving.keys import Grant, read_grants
 from serving.lookup import AdTitles, PairTitle, Tables, Users
 from serving.rows import current_release, read_assignments, read_originals, read_titles
 from serving.store import Store
@@ -16,7 +17,7 @@ MISSES = 2  # looks in a row that must fail before the store counts as down: one
 
 
 class Live:
-    """The tables that look-ups read, kept current by a thread.
+    """The tables that look-ups read and the API keys that are good, kept current by a thread.
 
     A request reads `tables` once and works with that: no batch mixes two releases.
 
@@ -29,6 +30,7 @@ class Live:
     def __init__(self, store: Store, originals: Mapping[str, str] | None = None, *, refresh_s: float = 1.0) -> None:
         self.store = store
         self.tables = Tables({ad_id: AdTitles(title) for ad_id, title in (originals or {}).items()})
+        self.keys: Mapping[str, Grant] = {}
         self._before = dict(self.tables.ads)
         self._refresh_s = refresh_s
         self._up: bool | None = None
@@ -77,6 +79,7 @@ class Live:
     def _take_up(self) -> None:
         held = self.tables.release
         with self.store.reading() as connection:
+            self.keys = read_grants(connection)
             found = current_release(connection)
             if found is None:
                 if held is not None:

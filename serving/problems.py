@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -51,6 +52,20 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a failure
         self.status, self.name, self.detail, self.headers = status, name, detail, headers
         super().__init__(detail)
 
+    def answer(self) -> Response:
+        """The problem document."""
+        return problem(self.status, self.name, self.detail, headers=self.headers)
+
+
+def too_many(what: str, wait_s: float) -> Refused:
+    """The refusal of a caller that passed a limit.
+
+    Args:
+        what: what there were too many of.
+        wait_s: when the caller may ask again.
+    """
+    return Refused(429, "too-many-requests", f"Too many {what}.", {"Retry-After": str(math.ceil(wait_s))})
+
 
 def problem(
     status: int,
@@ -83,7 +98,7 @@ def install(app: FastAPI) -> None:
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        return problem(error.status, error.name, error.detail, headers=error.headers)
+        return error.answer()
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

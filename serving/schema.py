@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration: what a store must be at before it is read or written."""
 
 METADATA = MetaData(
@@ -190,4 +190,15 @@ PREFERENCES = Table(
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("key_id", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the key, which is kept nowhere
+    Column("name", Text, nullable=False),  # whose it is, for people
+    Column("scopes", String(64), nullable=False),  # "read", "write", "admin", with spaces between
+    Column("created_at", Float, nullable=False),  # epoch seconds
+    Column("revoked_at", Float),  # epoch seconds; null while it is good
 )

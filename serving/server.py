@@ -40,12 +40,14 @@ def run(options: ServeOptions) -> dict[str, object]:
         options.log == "requests",
         options.queue,
         options.max_queue_mib << 20,
+        options.rate_limit,
+        options.lookups == "open",
     )
     listening = _listen(options.host, options.port)
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    if not settings.key_digests:
-        say(f"note: {KEYS_VARIABLE} is not set, so events are refused")
+    if not settings.keys:
+        say(f"note: {KEYS_VARIABLE} is not set; writing needs a key of 'hllm-creator key create'")
     log_to_stderr()
     server = uvicorn.Server(
         uvicorn.Config(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving.keys import Grant, Scope, digest
 from serving.store import Store
 
 KEYS_VARIABLE = "HLLM_CREATOR_API_KEYS"
@@ -21,30 +20,39 @@ class Settings:
     """Settings of the API.
 
     Args:
-        key_digests: SHA-256 of each API key; the keys themselves are not kept.
+        keys: the environment's API keys, by digest.
         max_body_bytes: the largest request body.
         log_requests: whether every request is logged.
         queue: the folder of the events' queue; None for the usual place (`usual_queue`).
         max_queue_bytes: the most that may wait in it.
+        rate_limit: requests a second from one address, and under one key; 0 for no limit.
+        open_lookups: whether look-ups need no key.
     """
 
-    key_digests: tuple[bytes, ...] = ()
+    keys: Mapping[str, Grant] = field(default_factory=lambda: dict[str, Grant]())
     max_body_bytes: int = 1 << 20
     log_requests: bool = True
     queue: Path | None = None
     max_queue_bytes: int = 256 << 20
-
-    def knows(self, key: str) -> bool:
-        """Whether it is one of the API keys; takes the same time whichever key comes close."""
-        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-        matches = [hmac.compare_digest(digest, known) for known in self.key_digests]
-        return any(matches)
+    rate_limit: float = 10_000.0
+    open_lookups: bool = True
 
 
-def read_keys(environment: Mapping[str, str] | None = None) -> tuple[bytes, ...]:
-    """The digests of the comma-separated API keys in HLLM_CREATOR_API_KEYS."""
+def read_keys(environment: Mapping[str, str] | None = None) -> dict[str, Grant]:
+    """The API keys in HLLM_CREATOR_API_KEYS, by digest.
+
+    They are separated by commas. "read:", "write:" or "admin:" before a key says what it is for; a key without one
+    is its operator's own and may do everything.
+    """
     listed = (os.environ if environment is None else environment).get(KEYS_VARIABLE, "")
-    return tuple(hashlib.sha256(key.strip().encode()).digest() for key in listed.split(",") if key.strip())
+    found: dict[str, Grant] = {}
+    for number, entry in enumerate((part.strip() for part in listed.split(",") if part.strip()), start=1):
+        scope, colon, key = entry.partition(":")
+        scoped = colon and scope in tuple(Scope)
+        found[digest(key if scoped else entry)] = Grant(
+            f"environment-{number}", KEYS_VARIABLE, frozenset((Scope(scope) if scoped else Scope.ADMIN,))
+        )
+    return found
 
 
 def usual_queue(store: Store) -> Path:

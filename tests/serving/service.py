@@ -90,7 +90,14 @@ def serve_apart(store: str, folder: Path, *flags: str) -> Iterator[Process]:
 
 
 @contextmanager
-def serve(store: str, *, data: Path | None = None, keys: str = f"other,{KEY}") -> Iterator[Service]:
+def serve(
+    store: str,
+    *,
+    data: Path | None = None,
+    keys: str = f"other,{KEY}",
+    rate_limit: float = 0.0,
+    open_lookups: bool = True,
+) -> Iterator[Service]:
     """The same server on a thread of the tests' own process: real sockets, without the start of a new Python."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -98,7 +105,13 @@ def serve(store: str, *, data: Path | None = None, keys: str = f"other,{KEY}") -
         socket.create_server(("127.0.0.1", 0)) as listening,
     ):
         live = Live(opened, read_originals(data), refresh_s=0.1)
-        settings = Settings(read_keys({KEYS_VARIABLE: keys}), log_requests=False, queue=Path(folder) / "queue")
+        settings = Settings(
+            read_keys({KEYS_VARIABLE: keys}),
+            log_requests=False,
+            queue=Path(folder) / "queue",
+            rate_limit=rate_limit,
+            open_lookups=open_lookups,
+        )
         app = create_app(live, settings)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
