@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import pyarrow.parquet as pq
+
 from creator.core.artefacts import Artefact, open_artefact
 from creator.core.data import open_data
-from creator.core.errors import InputError
+from creator.core.errors import ArtefactError, InputError
 from creator.core.records import Ad, AdId
 
 LONGEST_ROW = 1_000_000  # bytes
+TITLE_COLUMNS = ("title_id", "ad_id", "title", "cluster_id")
+MAKE_AGAIN = "delete the folder and make it again"
 Row = bytes | Mapping[str, object]
 
 
@@ -160,20 +164,38 @@ def _ad(fields: Mapping[str, object]) -> Ad:
 def count_titles(source: Artefact | Path) -> int:
     """How many rows of titles there are."""
     if isinstance(source, Artefact):
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(source.path / "titles.parquet").num_rows)
+        return _titles_table(source).metadata.num_rows
     return sum(1 for _ in read_lines(source))
 
 
 def read_titles(source: Artefact | Path) -> Iterator[Row]:
-    """The rows of titles as they stand."""
+    """The rows of titles as they stand.
+
+    Raises:
+        ArtefactError: a table of titles lacks a column or is damaged.
+    """
     if not isinstance(source, Artefact):
         yield from read_lines(source)
         return
-    import pyarrow.parquet as pq
+    table = _titles_table(source)
+    try:
+        for batch in table.iter_batches(batch_size=8192, columns=list(TITLE_COLUMNS)):
+            yield from batch.to_pylist()
+    except (OSError, ValueError):
+        raise _unreadable(source) from None
 
-    for batch in pq.ParquetFile(source.path / "titles.parquet").iter_batches(
-        batch_size=8192, columns=["title_id", "ad_id", "title", "cluster_id"]
-    ):
-        yield from batch.to_pylist()
+
+def _titles_table(source: Artefact) -> pq.ParquetFile:
+    path = source.path / "titles.parquet"
+    try:
+        table = pq.ParquetFile(path)
+    except (OSError, ValueError):
+        raise _unreadable(source) from None
+    missing = [name for name in TITLE_COLUMNS if name not in table.schema_arrow.names]
+    if missing:
+        raise ArtefactError(f"{path} lacks columns", got=table.schema_arrow.names, expected=missing, cure=MAKE_AGAIN)
+    return table
+
+
+def _unreadable(source: Artefact) -> ArtefactError:
+    return ArtefactError(f"{source.path / 'titles.parquet'} is missing or not readable Parquet", cure=MAKE_AGAIN)

@@ -23,7 +23,7 @@ from eval.page import write_page
 
 def evaluate_matching(options: MatchingOptions) -> dict[str, object]:
     """Compare the match head with the purchase count on held-out impressions, and write the report."""
-    data = open_data(options.data)
+    data = open_data(options.data, "items", "events", "ads_frame", "impressions")
     inputs: dict[str, Artefact | Path] = {"data": data.artefact}
     if options.model is not None:
         inputs["model"] = open_artefact(options.model, "model")

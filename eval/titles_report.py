@@ -55,7 +55,7 @@ class Measured:
 def evaluate_titles(options: TitlesOptions) -> dict[str, object]:
     """Ask the model how likely titles are under their own and under other users, and write the report."""
     inputs = _inputs(options)
-    data = open_data(options.data)
+    data = open_data(options.data, "items", "events", "ads_frame")
     config = {"of": "titles", "limit": options.limit, "resamples": options.resamples, "seed": options.seed,
               "with_clusters": options.clusters is not None}  # fmt: skip
     with write_artefact(options.out, "evaluation", config=config, inputs=inputs) as draft:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -143,13 +144,30 @@ class Data:
         return read_table(self.artefact.path / name, schema)
 
 
-def open_data(path: Path) -> Data:
+def open_data(path: Path, *tables: Literal["items", "events", "ads_frame", "impressions"]) -> Data:
     """Open a DATA folder.
 
+    Args:
+        path: the folder.
+        tables: those that are read at once, so that a fault in one is told before any work is done.
+
     Raises:
-        ArtefactError: it is missing, unfinished or of another kind.
+        ArtefactError: it is missing, unfinished or of another kind, or one of the tables cannot be read; all of them
+            are named.
     """
-    return Data(open_artefact(path, "data"))
+    data = Data(open_artefact(path, "data"))
+    faults: list[ArtefactError] = []
+    for name in tables:
+        try:
+            getattr(data, name)
+        except ArtefactError as error:
+            faults.append(error)
+    if len(faults) > 1:
+        what = f"{len(faults)} faults:" + "".join(f"\n  - {fault.what}" for fault in faults)
+        raise ArtefactError(what, cure=faults[0].cure)
+    if faults:
+        raise faults[0]
+    return data
 
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:

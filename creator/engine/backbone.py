@@ -56,6 +56,7 @@ def resolve_backbone(name: str) -> Path:
                 f"{folder} is not a Hugging Face model folder",
                 got="; ".join(faults),
                 expected="config.json and model.safetensors, as save_pretrained writes them",
+                cure="name another folder, or write this one again with save_pretrained",
             )
         return folder.resolve()
     if _HUB_ID.fullmatch(name):
@@ -64,6 +65,7 @@ def resolve_backbone(name: str) -> Path:
         "no such backbone",
         got=name,
         expected="a model folder, a hub id (owner/name), " + " or ".join(f"'{short}'" for short in PACKAGED),
+        cure="check the path",
     )
 
 

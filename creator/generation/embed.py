@@ -23,7 +23,7 @@ def embed(options: EmbedOptions) -> Mapping[str, object]:
     Raises:
         HllmCreatorError: the model or the data cannot be read, or `out` exists.
     """
-    artefact, data = open_artefact(options.model, "model"), open_data(options.data)
+    artefact, data = open_artefact(options.model, "model"), open_data(options.data, "items", "events", "ads_frame")
     with write_artefact(
         options.out, "embeddings", config={}, inputs={"model": artefact, "data": data.artefact}
     ) as draft:

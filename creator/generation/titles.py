@@ -34,7 +34,7 @@ def generate(options: GenerateOptions) -> Mapping[str, object]:
     Raises:
         HllmCreatorError: an input cannot be read, the engine fails, or `out` exists.
     """
-    model_artefact, data = open_artefact(options.model, "model"), open_data(options.data)
+    model_artefact, data = open_artefact(options.model, "model"), open_data(options.data, "ads_frame")
     clusters, pairs_artefact = open_artefact(options.clusters, "clusters"), open_artefact(options.pairs, "pairs")
     config = {name: value for name, value in asdict(options).items() if name not in PATHS}
     inputs: dict[str, Artefact | Path] = {

@@ -35,6 +35,7 @@ from creator.training.user_fit import UserFitSettings, fit_users
 
 USERS = ".users"
 """Where a draft keeps the state of the User LLM's own steps."""
+TABLES = ("items", "events", "ads_frame", "impressions")
 PATHS = ("data", "examples", "out", "init", "light")
 
 
@@ -44,7 +45,7 @@ def run_pretrain(options: PretrainOptions) -> Mapping[str, object]:
     Raises:
         HllmCreatorError: an input cannot be read, or `out` exists.
     """
-    data = open_data(options.data)
+    data = open_data(options.data, *TABLES)
     with write_artefact(options.out, "model", config=_config(options), inputs={"data": data.artefact}) as draft:
         torch.manual_seed(options.seed)
         model = _new_model(options)
@@ -73,7 +74,8 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
     Raises:
         HllmCreatorError: an input cannot be read, there is nothing to train on, or `out` exists.
     """
-    data, examples = open_data(options.data), open_artefact(options.examples, "examples")
+    data, examples = open_data(options.data, *TABLES), open_artefact(options.examples, "examples")
+    rows = _training_rows(examples, data) if options.steps else None
     inputs: dict[str, Artefact | Path] = {"data": data.artefact, "examples": examples}
     if options.init is not None:
         inputs["init"] = options.init / "heads.safetensors"
@@ -85,8 +87,8 @@ def run_train(options: TrainOptions) -> Mapping[str, object]:
         items: Float | None = None
         if options.steps or options.match_steps:
             items = encode_catalogue(model, data.item_texts, draft.path)
-        if items is not None and options.steps:
-            _train(model, data, _training_rows(examples), items, draft, options)
+        if items is not None and rows is not None:
+            _train(model, data, rows, items, draft, options)
         elif options.init is not None:
             _carry_histories(options.init, draft.path)
         if items is not None and options.match_steps:
@@ -116,7 +118,7 @@ def _own_creative(options: TrainOptions, data: Data, examples: Artefact, folder:
     """An untrained Creative LLM whose vocabulary is that of the training examples and their ads."""
     out = folder / ".new_creative"
     if not (out / "config.json").is_file():
-        frame = _training_rows(examples)
+        frame = _training_rows(examples, data)
         ads = [ad_text(data.ads[AdId(ad_id)]) for ad_id in sorted(set(frame["ad_id"]))]
         texts = [*ads, *(" " + title for title in frame["title"]), *sorted(set(frame["profile"]))]
         make_llm(
@@ -130,11 +132,18 @@ def _own_creative(options: TrainOptions, data: Data, examples: Artefact, folder:
     return out
 
 
-def _training_rows(examples: Artefact) -> pd.DataFrame:
+def _training_rows(examples: Artefact, data: Data) -> pd.DataFrame:
     frame = read_table(examples.path / "examples.parquet", EXAMPLES)
     frame = frame[frame["split"] == "train"]
     if frame.empty:
         raise InputError(f"{examples.path} has no example to train on", cure="synthesize from more data")
+    ads, users = set(frame["ad_id"]) - set(data.ads), set(frame["user_id"]) - set(data.histories.row_of)
+    if ads or users:
+        raise InputError(
+            f"the examples in {examples.path} were made from another DATA than the one named",
+            got=f"{len(ads):,} unknown ads, {len(users):,} unknown users",
+            cure="name the DATA folder that 'synthesize' was given",
+        )
     return frame
 
 
