@@ -52,7 +52,7 @@ def cluster(options: ClusterOptions) -> Mapping[str, object]:
         InputError: K is larger than the usable users, or no cluster can be large enough.
     """
     embeddings = open_artefact(options.embeddings, "embeddings")
-    data = open_data(options.data) if options.data else None
+    data = open_data(options.data, "items", "events") if options.data else None
     if data:
         _same_source(embeddings, data)
     inputs = {"embeddings": embeddings} | ({"data": data.artefact} if data else {})

@@ -44,7 +44,7 @@ def prune(options: PruneOptions) -> Mapping[str, object]:
         ModelError: the model does not fit the clusters.
     """
     clusters, model = open_artefact(options.clusters, "clusters"), open_artefact(options.model, "model")
-    data = open_data(options.data)
+    data = open_data(options.data, "ads_frame")
     ads = data.live_ads
     if not ads:
         raise InputError("no ad wants titles", got=f"{len(data.ads)} ads, none live", cure="ingest data with live ads")
