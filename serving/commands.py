@@ -102,6 +102,21 @@ class RollbackOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PruneOptions:
+    """Settings of `release prune`."""
+
+    store: str = option(help=STORE_HELP)
+    keep: int = option(10, help="how many of the newest releases to keep; the live one stays in any case")
+    wait_s: float = option(60.0, help=WAIT_HELP)
+
+    @staticmethod
+    def faults(options: PruneOptions) -> list[str]:
+        """Values out of range."""
+        found = [] if options.keep >= 1 else [f"keep must be 1 or more, got {options.keep}"]
+        return found + _wait_faults(options.wait_s)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyCreateOptions:
     """Settings of `key create`."""
 
@@ -171,6 +186,13 @@ COMMANDS: tuple[Command, ...] = (
         RollbackOptions,
         "serving.releases:roll_back",
         "hllm-creator release rollback --store runs/demo/store.db",
+    ),
+    Command(
+        "release prune",
+        "let old releases leave the store",
+        PruneOptions,
+        "serving.retention:run",
+        "hllm-creator release prune --store runs/demo/store.db --keep 10",
     ),
     Command(
         "key create",
