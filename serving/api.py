@@ -72,7 +72,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     _add_lookups(app, live, metrics, [] if settings.open_lookups else [Depends(access.needs(Scope.READ))])
     _add_events(app, intake, metrics, access)
     _add_state(app, live, metrics)
-    console.install(app, live)
+    console.install(app, live, access, settings.keys, open_overview=settings.open_lookups)
     app.openapi = lambda: _openapi(app)
     return app
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from creator.core.errors import StoreError
 from serving.commands import DiffOptions, ListOptions, RollbackOptions
@@ -25,34 +26,78 @@ def list_releases(options: ListOptions) -> dict[str, object]:
     return {"current": live.release if live else None, "releases": [r.release for r in releases]}
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What differs for one ad and cluster.
+
+    Args:
+        ad_id, cluster_id: for which pair.
+        before, after: the titles; None where the release has none.
+    """
+
+    ad_id: str
+    cluster_id: int
+    before: str | None
+    after: str | None
+
+    @property
+    def mark(self) -> str:
+        """ "~" for other words, "+" for a new title, "-" for one that goes."""
+        return "+" if self.before is None else "-" if self.after is None else "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changes between two releases.
+
+    Args:
+        changes: pairs whose titles read differently, then those that come, then those that go.
+        same: how many pairs have the same words in both.
+    """
+
+    changes: tuple[Change, ...]
+    same: int
+
+    def count(self, mark: str) -> int:
+        """How many changes have this mark."""
+        return sum(change.mark == mark for change in self.changes)
+
+
+def compare(store: Store, before: int, after: int) -> Difference:
+    """Compare the titles of two releases, by ad and cluster.
+
+    Raises:
+        StoreError: there is no such release.
+    """
+    known = [r.release for r in store.releases()]
+    absent = [n for n in (before, after) if n not in known]
+    if absent:
+        raise StoreError(f"there is no release {absent[0]}", expected=f"one of {', '.join(map(str, known))}")
+    old, new = _by_pair(store.titles(before)), _by_pair(store.titles(after))
+    changes = [Change(*pair, old.get(pair), new.get(pair)) for pair in sorted(old.keys() | new.keys())]
+    differing = [change for change in changes if change.before != change.after]
+    ordered = sorted(differing, key=lambda change: "~+-".index(change.mark))
+    return Difference(tuple(ordered), len(changes) - len(differing))
+
+
 def diff(options: DiffOptions) -> dict[str, object]:
     """Print what changes between two releases: titles that come, go, or read differently, by ad and cluster."""
     with Store(options.store) as store:
-        known = [r.release for r in store.releases()]
-        absent = [n for n in (options.before, options.after) if n not in known]
-        if absent:
-            raise StoreError(f"there is no release {absent[0]}", expected=f"one of {', '.join(map(str, known))}")
-        before, after = _by_pair(store.titles(options.before)), _by_pair(store.titles(options.after))
-    added, removed = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
-    changed = sorted(pair for pair in before.keys() & after.keys() if before[pair] != after[pair])
-    lines = (
-        [("~", pair, f"{before[pair]}  ->  {after[pair]}") for pair in changed]
-        + [("+", pair, after[pair]) for pair in added]
-        + [("-", pair, before[pair]) for pair in removed]
-    )
-    for mark, (ad_id, cluster), text in lines[:DIFF_LINES]:
-        print(f"{mark} ad {ad_id} cluster {cluster}: {text}")
-    if len(lines) > DIFF_LINES:
-        print(f"... and {len(lines) - DIFF_LINES:,} more")
-    same = len(before.keys() & after.keys()) - len(changed)
-    print(f"{len(changed):,} changed, {len(added):,} added, {len(removed):,} removed, {same:,} the same")
+        found = compare(store, options.before, options.after)
+    for change in found.changes[:DIFF_LINES]:
+        text = "  ->  ".join(title for title in (change.before, change.after) if title is not None)
+        print(f"{change.mark} ad {change.ad_id} cluster {change.cluster_id}: {text}")
+    if len(found.changes) > DIFF_LINES:
+        print(f"... and {len(found.changes) - DIFF_LINES:,} more")
+    changed, added, removed = (found.count(mark) for mark in "~+-")
+    print(f"{changed:,} changed, {added:,} added, {removed:,} removed, {found.same:,} the same")
     return {
         "before": options.before,
         "after": options.after,
-        "changed": len(changed),
-        "added": len(added),
-        "removed": len(removed),
-        "same": same,
+        "changed": changed,
+        "added": added,
+        "removed": removed,
+        "same": found.same,
     }
 
 
