@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ UNFINISHED = listed(
     "when which while who whose with without your & , : ; - ( [ / + |"
 )
 MAYBE_UNFINISHED = listed("on in by is")  # "Dive In", "Put the Kettle On"; but "Coupon on"
+UNFINISHED_PART = listed("a an and & or nor the your our its")  # before a mark inside the title: "Salsa and?"
+UNREADABLE = "\ufffd"  # what is left of a character that a decoder could not read
 MAY_REPEAT = listed("very so bye yum knock tick cha pad bora chop choo")
 
 
@@ -46,11 +49,40 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
     for one, two in pairwise(spoken):
         if one.text == two.text and one.kind == "word" and one.text not in MAY_REPEAT:
             faults.append(PolicyFault(FindingKind.CHANNEL, (one.start, two.end), "the same word twice in a row"))
+    faults += [
+        PolicyFault(FindingKind.CHANNEL, (one.start, two.end), "a part of the title breaks off")
+        for one, two in pairwise(found)
+        if two.text in "?!:;" and one.text in UNFINISHED_PART
+    ]
+    faults += [
+        PolicyFault(FindingKind.CHANNEL, (w.start, w.end), "an unreadable character")
+        for w in found
+        if w.text == UNREADABLE
+    ]
+    faults += [
+        PolicyFault(FindingKind.CHANNEL, (found[a].start, found[b - 1].end), "the same phrase twice")
+        for a, b in _repeated(found)
+    ]
     if len(folded) > LONGEST_TITLE:
         faults.append(
             PolicyFault(FindingKind.CHANNEL, (LONGEST_TITLE, len(folded)), f"more than {LONGEST_TITLE} characters")
         )
     return faults
+
+
+def _repeated(found: tuple[Word, ...]) -> Iterator[tuple[int, int]]:
+    """Phrases of two to six words that come again at once, or after "and" or a comma: first, one past the end."""
+    texts = [w.text for w in found]
+    if len(set(texts)) == len(texts):
+        return
+    for first in range(len(texts) - 3):
+        for size in range(2, min(6, (len(texts) - first) // 2) + 1):
+            again = first + size
+            again += texts[again] in ("and", "&", ",", "or")
+            phrase = texts[first:again] if again == first + size else texts[first : again - 1]
+            if texts[again : again + size] == phrase and phrase[0].isalpha() and sum(t.isalpha() for t in phrase) > 1:
+                yield first, again + size
+                return
 
 
 def _phrasal(before: str, spoken: list[Word]) -> bool:

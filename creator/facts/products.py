@@ -12,7 +12,7 @@ from enum import Enum, auto
 from functools import cached_property
 from itertools import pairwise
 
-from creator.facts.negation import Denial
+from creator.facts.negation import Denial, denied_words, read_denials
 from creator.facts.passages import Passage
 from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
@@ -72,6 +72,11 @@ class Products:
     def __init__(self, denied: Sequence[tuple[Passage, dict[int, Denial]]]) -> None:
         self._denied = denied
 
+    @classmethod
+    def of(cls, passages: Sequence[Passage]) -> Products:
+        """Read an ad's fields."""
+        return cls(tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages))
+
     @cached_property
     def phrases(self) -> tuple[Phrase, ...]:
         """Every phrase, in the ad's order."""
@@ -118,13 +123,14 @@ class Products:
                 return True
         return False
 
-    def goes_with(self, modifier: str, head: str, role: Role | None) -> bool:
+    def goes_with(self, modifier: str, head: str, role: Role | None, said: frozenset[str]) -> bool:
         """Whether the ad lets one word describe another.
 
         Args:
             modifier: stem of the describing word; the ad has it.
             head: stem of the noun; the ad has it.
             role: the role the noun must have, or None.
+            said: stems of all the words that stand with them.
 
         It does when both stand in one phrase, when a sentence ties their phrases by more than a comma or "and", when
         the first is a property, or when "turkey and chicken slices" shares the noun.
@@ -134,7 +140,7 @@ class Products:
             phrase = self.phrases[n]
             if n in heads or self._is_property(phrase):
                 return True
-            if any(self._tied(n, at) for at in heads) or self._shares(n, modifier, heads):
+            if any(self._tied(n, at) for at in heads) or self._shares(n, said, heads):
                 return True
         return False
 
@@ -145,9 +151,9 @@ class Products:
             return False
         return not all(self.phrases[n].joined for n in range(first + 1, last + 1))
 
-    def _shares(self, one: int, modifier: str, heads: Sequence[int]) -> bool:
-        """Whether the phrase ends in the word and a list goes on from it to the noun."""
-        if self.phrases[one].words[-1].stem != modifier:
+    def _shares(self, one: int, said: frozenset[str], heads: Sequence[int]) -> bool:
+        """Whether the phrase's last word is said too and a list goes on from it to the noun."""
+        if self.phrases[one].words[-1].stem not in said:
             return False
         at = one + 1
         while at < len(self.phrases) and self.phrases[at].joined:
@@ -158,9 +164,17 @@ class Products:
 
     @staticmethod
     def _is_property(phrase: Phrase) -> bool:
-        named = phrase.words[-1].text
-        alone = len(phrase.words) == 1 and phrase.passage.field.startswith("attributes.")
-        return phrase.role is Role.OFFERED and (alone or not vocabulary().is_thing(named))
+        """Whether a phrase only describes: one word that does, "noise cancelling", "oak" of an attribute."""
+        named, vocab = phrase.words[-1].text, vocabulary()
+        if phrase.role is not Role.OFFERED:
+            return False
+        if len(phrase.words) == 1:
+            return phrase.passage.field.startswith("attributes.") or not vocab.is_thing(named)
+        return (
+            vocab.list_cached("plain", "trade").has(named)
+            or named in vocab.meanings.describing
+            or (named.endswith(("ed", "ing")) and not vocab.is_thing(named))
+        )
 
 
 def cut(found: Sequence[Word], first: int, last: int) -> Iterator[tuple[list[int], bool]]:

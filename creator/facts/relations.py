@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from creator.core.records import Finding, FindingKind
-from creator.facts.products import OFFERS, Phrase, Products, Role, compounds, cut
+from creator.facts.products import LIST_JOINS, OFFERS, Products, Role, compounds, cut
 from creator.facts.reading import Reading
 from creator.facts.slots import Named, Slot, read_slots
 from creator.facts.text import Word, listed
@@ -18,6 +18,8 @@ from creator.facts.vocabulary import vocabulary
 
 SURE, LIKELY = 0.9, 0.8
 _GENERIC = listed("kind kinds type types sort sorts variety varieties range selection choice brand brands line lines")
+_COUNTED = listed("first second third fourth fifth next last other another half double")
+_AFTER_PHRASE = listed("and or with for now today at in more")
 _READY = listed("ready easy quick simple safe made hard good fit")
 _LOVE = listed("go love enjoy please wow impress treat party celebrate relax")
 
@@ -27,23 +29,46 @@ def relation_findings(reading: Reading) -> Iterator[Finding]:
     yield from _compound_findings(reading)
     for named in read_slots(reading.folded.text, reading.words, reading.segments):
         yield from _named_findings(reading, named)
+        if named.slot is Slot.OFFER:
+            yield from _more_findings(reading, named)
 
 
 def _named_findings(reading: Reading, named: Named) -> Iterator[Finding]:
     found, known = reading.words, reading.facts.known
     counted = {n for q in reading.quantities for n in range(q.first, q.last + 1)}
     for inside, _ in cut(found, named.first, named.last):
-        words = [n for n in inside if n not in counted and found[n].text not in OFFERS]
+        words = [n for n in inside if n not in counted and found[n].text not in OFFERS | _COUNTED]
         while words and _says_nothing(found[words[-1]], known.stems):
             words.pop()
         after = found[inside[-1] + 1].text if inside[-1] + 1 < len(found) else ""
-        if not words or after == "of" or found[words[-1]].text in _GENERIC:
+        if not words or after == "of":
+            continue
+        if named.slot is Slot.OFFER and _breaks_off(reading, words[-1]):
+            yield reading.finding(
+                FindingKind.CHANNEL, words[0], words[-1], SURE, "the title names no product", "policy"
+            )
+            continue
+        if found[words[-1]].text in _GENERIC:
             continue
         wrong = _head_finding(reading, named.slot, words)
         if wrong is not None:
             yield wrong
             continue
         yield from _blends(reading, named.slot, words)
+
+
+def _more_findings(reading: Reading, named: Named) -> Iterator[Finding]:
+    """ "and more" after all that the ad offers, where the ad itself promises no more."""
+    found = reading.words
+    at = next((n for n in range(named.first + 2, named.last) if found[n].text == "more"), None)
+    if at is None or found[at - 1].text not in ("and", "&", "plus") or "more" in reading.facts.known.spoken:
+        return
+    title = [p for p in reading.facts.products.phrases if p.passage.field == "title"]
+    own = {w.stem for p in title for w in p.words}
+    things = {p.words[-1].stem for p in title if p.words[-1].text not in OFFERS | _GENERIC}
+    said = {w.stem for w in found[named.first : at - 1] if w.kind == "word" and w.text not in LIST_JOINS}
+    if things and things <= said <= own:
+        yield reading.finding(FindingKind.SCOPE, at - 1, at, LIKELY, title[0].passage.text, "title")
 
 
 def _says_nothing(word: Word, stems: frozenset[str]) -> bool:
@@ -70,15 +95,13 @@ def _head_finding(reading: Reading, slot: Slot, words: Sequence[int]) -> Finding
     if slot is Slot.BESIDE:
         if products.with_stem(head.stem, Role.BESIDE) or products.with_stem(head.stem, Role.AIMED):
             return None
-        return reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY, *_quoted(products.with_stem(head.stem)))
+        return reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY, *_evidence(reading, words, head.stem))
     if not products.with_stem(head.stem, Role.OFFERED):
-        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, SURE, *_quoted(products.with_stem(head.stem)))
-    if _breaks_off(reading, last):
-        return reading.finding(FindingKind.CHANNEL, first, last, SURE, "the title names no product", "policy")
+        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, SURE, *_evidence(reading, words, head.stem))
     numbered = last + 1 < len(found) and found[last + 1].kind in ("number", "code")
     name = any(not vocabulary().meanings.knows(found[n].text) for n in words)
     if not products.heads(head.stem) and not numbered and not name and vocabulary().is_thing(head.text):
-        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, LIKELY, *_quoted(products.with_stem(head.stem)))
+        return reading.finding(FindingKind.WRONG_PRODUCT, first, last, LIKELY, *_evidence(reading, words, head.stem))
     return None
 
 
@@ -91,12 +114,13 @@ def _blends(reading: Reading, slot: Slot, words: Sequence[int]) -> Iterator[Find
     role = {Slot.OFFER: Role.OFFERED, Slot.BESIDE: Role.BESIDE, Slot.FRAME: None}[slot]
     if role is Role.BESIDE and not facts.products.with_stem(head.stem, role):
         role = None
+    said = frozenset(found[n].stem for n in words)
     for n in words[:-1]:
         word = found[n]
         if word.stem in facts.known.stems:
-            if not facts.products.goes_with(word.stem, head.stem, role):
+            if not facts.products.goes_with(word.stem, head.stem, role, said):
                 yield reading.finding(
-                    FindingKind.WRONG_PRODUCT, n, words[-1], LIKELY, *_quoted(facts.products.with_stem(word.stem))
+                    FindingKind.WRONG_PRODUCT, n, words[-1], LIKELY, *_evidence(reading, words, word.stem)
                 )
                 return
         elif slot is Slot.OFFER and _displaces(word, head, facts.products):
@@ -124,7 +148,7 @@ def _breaks_off(reading: Reading, last: int) -> bool:
     if joined is None:
         return False
     after = reading.words[last + 1] if last + 1 < len(reading.words) else None
-    if after is not None and after.kind == "number":
+    if after is not None and after.kind != "sign" and after.text not in _AFTER_PHRASE:
         return False
     same = _in_ad(reading, *joined)
     return bool(same) and all(follows for _, hyphen, follows in same if hyphen) and any(h for _, h, _ in same)
@@ -161,7 +185,7 @@ def _promises(found: Sequence[Word], parts: Sequence[Word], last: int) -> bool:
 
 
 def _in_ad(reading: Reading, first: int, last: int) -> list[tuple[str, bool, bool]]:
-    """Where the ad has a compound's words in a row: last word as written, whether hyphenated, whether a noun follows."""
+    """Where the ad has a compound's words in a row: the last as written, whether hyphenated, whether a word follows."""
     stems = [w.stem for w in reading.words[first : last + 1] if w.text != "-"]
     hits: list[tuple[str, bool, bool]] = []
     for passage in reading.facts.passages:
@@ -184,9 +208,9 @@ def _in_ad(reading: Reading, first: int, last: int) -> list[tuple[str, bool, boo
     return hits
 
 
-def _quoted(phrases: Sequence[Phrase]) -> tuple[str, str]:
-    """The words of the ad that speak of a thing otherwise, and their field."""
-    if not phrases:
-        return "", ""
-    phrase = phrases[0]
+def _evidence(reading: Reading, words: Sequence[int], stem: str) -> tuple[str, str]:
+    """What the ad says of a thing instead: the phrase with most of the words in question, and its field."""
+    said = {stem, *(reading.words[n].stem for n in words[-2:])}
+    phrases = reading.facts.products.with_stem(stem)
+    phrase = max(phrases, key=lambda p: (len(said & {w.stem for w in p.words}), p.role is not Role.OFFERED))
     return phrase.passage.quote(phrase.first, phrase.last), phrase.passage.field
