@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from clustering.vectors import Floats
+from clustering.vectors import Floats, Integers
+from creator.core.acts import AdActs, LogCounts, users_of
+from creator.core.data import Data
 from creator.core.errors import ModelError
 
+Objects = npt.NDArray[np.object_]
 ADS_AT_ONCE = 4_096
 
 
@@ -27,17 +31,51 @@ class MatchModel(Protocol):
         """The User LLM."""
         ...
 
+    @property
+    def reads_counts(self) -> bool:
+        """Whether match probabilities need behaviour counts."""
+        ...
+
     def encode_texts(self, texts: list[str]) -> Floats:
         """Embed ads' texts; [A, width of an ad]."""
         ...
 
-    def match_probabilities(self, users: Floats, ads: Floats) -> Floats:
+    def match_probabilities(self, users: Floats, ads: Floats, counts: LogCounts | None = None) -> Floats:
         """How probable it is that each user [K, D] takes to each of the ads; [K, A], 0 to 1."""
         ...
 
 
+class ClusterCounts:
+    """Behaviour counts of clusters: the mean of their members' at the moment titles are written for.
+
+    Args:
+        data: the tables.
+        user_ids: [N] who was clustered; users without any event count for nothing.
+        cluster_ids: [N] the cluster of each, below 0 for none.
+        clusters: K.
+        ad_ids: [A] the ads that are scored, in order.
+    """
+
+    def __init__(
+        self, data: Data, user_ids: Objects, cluster_ids: Integers, clusters: int, ad_ids: Sequence[str]
+    ) -> None:
+        rows = users_of(data, user_ids)
+        inside = (rows >= 0) & (cluster_ids >= 0)
+        self._users, self._groups = rows[inside], cluster_ids[inside].astype(np.int64)
+        self._clusters, self._as_of, self._acts = clusters, data.live_at, AdActs(data, ad_ids)
+
+    def __call__(self, ads: slice) -> LogCounts:
+        """The counts of every cluster with some of the ads."""
+        return self._acts.mean_log_counts(self._users, self._groups, self._clusters, self._as_of, ads)
+
+
 def score_blocks(
-    model: MatchModel, centroids: Floats, texts: list[str], *, block_pairs: int
+    model: MatchModel,
+    centroids: Floats,
+    texts: list[str],
+    *,
+    block_pairs: int,
+    counts: Callable[[slice], LogCounts] | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
     """Match probabilities of all centroids with a block of ads at a time.
 
@@ -46,6 +84,7 @@ def score_blocks(
         centroids: [K, D].
         texts: what the Item LLM reads of each of the A ads.
         block_pairs: most pairs in a block; a block holds one ad at least.
+        counts: the behaviour counts of a block's ads, for a model that reads them.
 
     Yields:
         the block's ads, and their probabilities [K, ads].
@@ -64,7 +103,9 @@ def score_blocks(
     for start in range(0, len(texts), step):
         part = slice(start, min(start + step, len(texts)))
         ads = model.encode_texts(texts[part])
-        match = np.asarray(model.match_probabilities(centroids, ads), dtype=np.float32)
+        match = np.asarray(
+            model.match_probabilities(centroids, ads, counts(part) if counts else None), dtype=np.float32
+        )
         if match.shape != (len(centroids), len(ads)):
             raise ModelError(
                 "the match head answered in another shape", got=match.shape, expected=(len(centroids), len(ads))

@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clustering.commands import PruneOptions, settings_of
-from clustering.match import MatchModel, score_blocks
+from clustering.match import ClusterCounts, MatchModel, score_blocks
 from clustering.prune import Doubles, Pruned, expect_reach, find_cut, keep_budget, keep_coverage
 from clustering.vectors import Floats, Integers, open_matrix
 from creator.core.artefacts import Artefact, open_artefact, write_artefact
-from creator.core.data import open_data, read_table
+from creator.core.data import Data, open_data, read_table
 from creator.core.disk import reserve_space
 from creator.core.errors import ArtefactError, InputError
 from creator.core.progress import Progress, say
+from creator.core.records import Ad
 
 PAIRS = pa.schema(
     [
@@ -32,6 +33,7 @@ PAIRS = pa.schema(
         ("reason", pa.string()),
     ]
 )
+MEMBERS = pa.schema([("user_id", pa.string()), ("cluster_id", pa.int32())])
 DEFAULT_COVERAGE = 0.8
 
 
@@ -56,7 +58,7 @@ def prune(options: PruneOptions) -> Mapping[str, object]:
     with write_artefact(options.out, "pairs", config=settings_of(options), inputs=inputs) as draft:
         centroids, sizes = read_clusters(clusters)
         kept_aside = draft.path / ".match.npy"
-        match = _score(options, centroids, [ad.text for ad in ads], kept_aside)
+        match = _score(options, centroids, data, ads, kept_aside)
         cut = (
             None
             if options.budget is None
@@ -136,14 +138,24 @@ class Tally:
         }
 
 
-def _score(options: PruneOptions, centroids: Floats, texts: list[str], path: Path) -> Floats:
+def _score(options: PruneOptions, centroids: Floats, data: Data, ads: Sequence[Ad], path: Path) -> Floats:
     from creator.models.checkpoint import load_model
 
     model: MatchModel = load_model(options.model)
+    texts, counts = [ad.text for ad in ads], None
+    if model.reads_counts:
+        members = read_table(options.clusters / "assignment.parquet", MEMBERS)
+        counts = ClusterCounts(
+            data,
+            members["user_id"].to_numpy(dtype=object),
+            members["cluster_id"].to_numpy(),
+            len(centroids),
+            [ad.ad_id for ad in ads],
+        )
     match = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(texts), len(centroids)))
     reserve_space(path)
     bar = Progress("match", match.size, "pairs")
-    for part, block in score_blocks(model, centroids, texts, block_pairs=options.block_pairs):
+    for part, block in score_blocks(model, centroids, texts, block_pairs=options.block_pairs, counts=counts):
         match[part] = block.T
         bar.advance(block.size)
     bar.close()

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from creator.core.data import Data, Histories
+from creator.core.acts import AdActs
+from creator.core.data import Data
 
 NO_CAMPAIGN = "(none)"
 
@@ -67,49 +68,6 @@ def held_out_impressions(data: Data) -> HeldOut:
     )
 
 
-def past_events(
-    histories: Histories, users: npt.NDArray[np.int64], before: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
-    """Where in the flat event array each user's past ends.
-
-    Args:
-        histories: all events, ordered by user, then time.
-        users: [N], user rows.
-        before: [N], seconds.
-
-    Returns:
-        [N]; user b's events strictly before the time are positions offsets[b] up to, and without, this one.
-    """
-    owners = np.repeat(np.arange(len(histories.user_ids)), np.diff(histories.offsets))
-    is_event = np.concatenate([np.zeros(len(users), dtype=bool), np.ones(len(owners), dtype=bool)])
-    order = np.lexsort((is_event, np.concatenate([before, histories.timestamps]), np.concatenate([users, owners])))
-    counted = np.cumsum(is_event[order])
-    ends = np.empty(len(order), dtype=np.int64)
-    ends[order] = counted
-    return ends[: len(users)]
-
-
 def past_purchases(data: Data, held: HeldOut) -> npt.NDArray[np.int64]:
-    """How many past events of each impression's user were with an item that its ad covers; [N].
-
-    An ad covers `item_ids`, or its `item_id` when that is empty.
-    """
-    histories = data.histories
-    starts, ends = histories.offsets[held.users], past_events(histories, held.users, held.before)
-    by_item = np.argsort(histories.items, kind="stable")
-    first = np.searchsorted(histories.items, np.arange(len(histories.item_ids) + 1), sorter=by_item)
-    row_of = {str(item): row for row, item in enumerate(histories.item_ids)}
-    ads = list(data.ads.values())
-    counts = np.zeros(len(held), dtype=np.int64)
-    order = np.argsort(held.ads, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(held.ads[order])) + 1):
-        if not len(rows):
-            continue
-        ad = ads[held.ads[rows[0]]]
-        covered = ad.item_ids or ((ad.item_id,) if ad.item_id else ())
-        known = {row_of[item] for item in covered if item in row_of}
-        if not known:
-            continue
-        events = np.sort(np.concatenate([by_item[first[item] : first[item + 1]] for item in known]))
-        counts[rows] = np.searchsorted(events, ends[rows]) - np.searchsorted(events, starts[rows])
-    return counts
+    """How many past events of each impression's user were with an item that its ad covers; [N]."""
+    return AdActs(data, list(data.ads)).before(held.users, held.ads, held.before).astype(np.int64)

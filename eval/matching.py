@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from creator.core.acts import AdActs, LogCounts
 from creator.core.data import Data
 from creator.core.errors import ModelError
 from creator.core.progress import Progress
@@ -31,8 +32,13 @@ BINS = 10
 class MatchModel(UserModel, Protocol):
     """What the evaluation needs of a model."""
 
-    def match_probabilities(self, users: Floats, ads: Floats) -> Floats:
-        """Match probability of every user [B, D] with every ad [A, d]; [B, A]."""
+    @property
+    def reads_counts(self) -> bool:
+        """Whether match probabilities need behaviour counts."""
+        ...
+
+    def match_probabilities(self, users: Floats, ads: Floats, counts: LogCounts | None = None) -> Floats:
+        """Match probability of every user [B, D] with every ad [A, d], given the counts of both; [B, A]."""
         ...
 
 
@@ -100,18 +106,22 @@ def match_scores(
     """
     group = pd.DataFrame({"before": held.before, "user": held.users}).groupby(["before", "user"]).ngroup().to_numpy()
     _, first = np.unique(group, return_index=True)
-    users = user_vectors(model, data, Moments(held.users[first], held.before[first]), history, items)
+    moments = Moments(held.users[first], held.before[first])
+    users = user_vectors(model, data, moments, history, items)
     shown, ad_row = np.unique(held.ads, return_inverse=True)
     records = list(data.ads.values())
     ads = model.encode_texts([records[ad].text for ad in shown], label="encoding ads")
+    acts = AdActs(data, [records[ad].ad_id for ad in shown]) if model.reads_counts else None
     scores = np.empty(len(held), dtype=np.float64)
     order = np.argsort(group, kind="stable")
     edges = np.searchsorted(group[order], np.arange(0, len(users) + USERS_AT_ONCE, USERS_AT_ONCE))
     progress = Progress("scoring impressions", len(held), "impressions")
     for chunk, (start, end) in enumerate(itertools.pairwise(edges)):
         offset, rows = chunk * USERS_AT_ONCE, order[start:end]
+        some = slice(offset, offset + USERS_AT_ONCE)
         needed, column = np.unique(ad_row[rows], return_inverse=True)
-        block = model.match_probabilities(users[offset : offset + USERS_AT_ONCE], ads[needed])
+        counts = acts.log_counts(moments.users[some], moments.before[some]).of_ads(needed) if acts else None
+        block = model.match_probabilities(users[some], ads[needed], counts)
         scores[rows] = block[group[rows] - offset, column]
         progress.advance(len(rows))
     progress.close()

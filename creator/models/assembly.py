@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from creator.core.acts import LogCounts
+from creator.core.errors import ModelError
 from creator.core.progress import Progress
 from creator.core.records import Ad
 from creator.models.config import ModelConfig
@@ -181,19 +183,32 @@ class HllmCreator(nn.Module):
         logits = self.choice_logits(torch.from_numpy(soft_tokens).to(self.device), ad.selling_points)
         return torch.log_softmax(logits, dim=1).cpu().numpy()
 
+    @property
+    def reads_counts(self) -> bool:
+        """Whether the match head reads behaviour counts beside the vectors."""
+        return self.match.wide is not None
+
     @torch.inference_mode()
-    def match_probabilities(self, users: Float, ads: Float, *, block: int = 65_536) -> Float:
+    def match_probabilities(
+        self, users: Float, ads: Float, counts: LogCounts | None = None, *, block: int = 65_536
+    ) -> Float:
         """Probability that each user (or centroid) clicks each ad.
 
         Args:
             users: [K, d_u] user embeddings.
             ads: [A, d] item embeddings of the ads' texts.
+            counts: of the same users and ads; needed where the head `reads_counts`.
             block: pairs scored at a time; memory is about block x 12 x match_width bytes.
 
         Returns:
             [K, A] float32 in (0, 1), calibrated if the model carries a calibration.
+
+        Raises:
+            ModelError: the head reads counts and there are none.
         """
         head, device = self.match, self.device
+        if self.reads_counts and counts is None:
+            raise ModelError("the match head reads behaviour counts", got="none", cure="give those of the pairs")
         left = head.user_tower(self.creative.user_projector(torch.from_numpy(users).to(device)))
         right = head.item_tower(torch.from_numpy(ads).to(device))
         scale, offset = self.config.match_calibration
@@ -202,6 +217,9 @@ class HllmCreator(nn.Module):
         for start in range(0, len(users), step):
             part = left[start : start + step]
             pairs = (part.repeat_interleave(len(ads), 0), right.repeat(len(part), 1))
-            logits = head.on_towers(*pairs).reshape(len(part), len(ads))
+            known = None
+            if counts is not None:
+                known = torch.from_numpy(counts.block(slice(start, start + step))).to(device).flatten(0, 1)
+            logits = head.on_towers(*pairs, known).reshape(len(part), len(ads))
             out[start : start + len(part)] = torch.sigmoid(scale * logits + offset).float().cpu().numpy()
         return out

@@ -67,7 +67,7 @@ class ModelConfig:
     profile_tokens: int = 64
     profile_encoder: Literal["creative", "item"] = "creative"
     match_width: int = 64
-    match_head: Literal["mixer", "linear", "mixer_dot"] = "mixer"
+    match_head: Literal["mixer", "linear", "mixer_dot", "wide"] = "mixer"
     match_blocks: int = 2
     match_calibration: tuple[float, float] = (1.0, 0.0)
     item_backbone: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from creator.core.acts import AdActs
 from creator.core.data import Data
 from creator.models.assembly import Float, HllmCreator
 from creator.training.windows import WindowBatch
@@ -36,7 +37,8 @@ def calibrate(model: HllmCreator, data: Data, item_embeddings: Float) -> tuple[f
     embedded = model.encode_users(item_embeddings, batch.items, batch.ages_s, label="calibrate")
     ad_ids = sorted(set(frame["ad_id"]))
     ads = model.encode_texts([data.ads[a].text for a in ad_ids])  # pyright: ignore[reportArgumentType]
-    grid = model.match_probabilities(embedded, ads).clip(1e-6, 1 - 1e-6)
+    counts = AdActs(data, ad_ids).log_counts(users, moments_s) if model.reads_counts else None
+    grid = model.match_probabilities(embedded, ads, counts).clip(1e-6, 1 - 1e-6)
     scale, offset = model.config.match_calibration
     row = {int(m): n for n, m in enumerate(chosen)}
     read = np.isin(moments, chosen)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +20,8 @@ from creator.models.assembly import Float, HllmCreator
 from creator.training.impressions import ClickedImpressions
 from creator.training.matching import Matching, bce
 from creator.training.windows import WindowBatch, WindowSampler
+
+CENTRE_DRAWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class MatchFitSettings:
         windows: (user, moment) pairs whose acts are learnt from.
         users: users a step reads.
         groups: (user, moment) groups of impressions a step reads.
+        ads: ads a step asks about each of its users' acts.
         learning_rate: its peak; a linear decay to zero follows.
         weight_decay: on matrices.
         clicks: weight of the impressions against the acts.
@@ -40,28 +44,58 @@ class MatchFitSettings:
     windows: int = 6000
     users: int = 96
     groups: int = 48
+    ads: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     clicks: float = 1.0
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Pairs of users and ads whose outcome is known.
+
+    Args:
+        users: [B, d_u] embeddings of users at their moments.
+        rows: [P] the user of each pair.
+        ads: [P] its ad, a row of the trainable ads.
+        label: [P] 1.0 where they matched.
+        counts: [P, 3], or None where the head is to answer from its vectors.
+        shift: log-odds by which matches are drawn too often.
+        weight: of the loss.
+    """
+
+    users: Tensor
+    rows: npt.NDArray[np.int64]
+    ads: npt.NDArray[np.int64]
+    label: npt.NDArray[np.float32]
+    counts: npt.NDArray[np.float32] | None
+    shift: float
+    weight: float
+
+
+Draw = Callable[[np.random.Generator], Asked]
+
+
 def fit_match(model: HllmCreator, data: Data, item_embeddings: Float, settings: MatchFitSettings) -> None:
-    """Fit the match head in place; nothing happens where there are neither impressions nor acts to learn from."""
-    items = torch.from_numpy(item_embeddings).to(model.device)
-    matching = Matching(model, data, items, ads=128)
-    losses = [
-        part
-        for part in (
-            _acts(model, data, matching, item_embeddings, settings),
-            _clicks(model, data, matching, item_embeddings, settings),
-        )
-        if part
-    ]
-    if not losses:
+    """Fit the match head in place; nothing happens where there are neither impressions nor acts to learn from.
+
+    A wide head's counts take part in the loss on impressions. In the loss on acts they would all but name the answer
+    (who bought it before buys it again), so they do only where there are no impressions.
+    """
+    matching = Matching(model, data, torch.from_numpy(item_embeddings).to(model.device))
+    clicks = _clicks(model, data, matching, item_embeddings, settings)
+    acts = _acts(model, data, matching, item_embeddings, settings, with_counts=model.reads_counts and clicks is None)
+    sources = [source for source in (acts, clicks) if source]
+    if not sources:
         return
     for name, parameter in model.named_parameters():
         parameter.requires_grad = name.startswith("match.")
+    if model.match.wide is not None:
+        draws = [sources[-1](np.random.default_rng((settings.seed, 11, n))) for n in range(CENTRE_DRAWS)]
+        model.match.wide.measure(
+            torch.from_numpy(np.concatenate([d.counts for d in draws if d.counts is not None])).to(model.device)
+        )
     head = list(model.match.parameters())
     matrices, vectors = [p for p in head if p.ndim > 1], [p for p in head if p.ndim == 1]
     optimiser = torch.optim.AdamW(
@@ -73,7 +107,7 @@ def fit_match(model: HllmCreator, data: Data, item_embeddings: Float, settings: 
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / 50) * (1 - step / settings.steps)
         random = np.random.default_rng((settings.seed, 7, step))
-        total = torch.stack([loss(random) for loss in losses]).sum()
+        total = torch.stack([_loss(matching, source(random)) for source in sources]).sum()
         total.backward()
         nn.utils.clip_grad_norm_(head, 1.0)
         optimiser.step()
@@ -82,7 +116,9 @@ def fit_match(model: HllmCreator, data: Data, item_embeddings: Float, settings: 
     progress.close()
 
 
-Loss = Callable[[np.random.Generator], Tensor]
+def _loss(matching: Matching, asked: Asked) -> Tensor:
+    logits = matching.pairs(asked.users, asked.rows, asked.ads, asked.counts) + asked.shift
+    return asked.weight * bce(logits, torch.from_numpy(asked.label).to(logits.device))
 
 
 def _encode(model: HllmCreator, items: Float, batch: WindowBatch, label: str) -> Tensor:
@@ -91,35 +127,44 @@ def _encode(model: HllmCreator, items: Float, batch: WindowBatch, label: str) ->
     return torch.from_numpy(users).to(model.device)
 
 
-def _acts(model: HllmCreator, data: Data, matching: Matching, items: Float, settings: MatchFitSettings) -> Loss | None:
+def _acts(
+    model: HllmCreator, data: Data, matching: Matching, items: Float, settings: MatchFitSettings, *, with_counts: bool
+) -> Draw | None:
     sampler = WindowSampler(data.histories, data.train_until, matching.horizon_s)
     if not matching.has_acts or not len(sampler):
         return None
     batch = sampler.draw(np.random.default_rng((settings.seed, 5)), settings.windows, model.config.history)
     users = _encode(model, items, batch, "users for acts")
+    acts = matching.acts
 
-    def loss(random: np.random.Generator) -> Tensor:
-        rows = random.choice(len(batch.users), size=min(settings.users, len(batch.users)), replace=False)
-        return matching.on_acts(users[torch.from_numpy(rows)], batch.users[rows], batch.as_of[rows], random)
+    def draw(random: np.random.Generator) -> Asked:
+        some = random.choice(len(batch.users), size=min(settings.users, len(batch.users)), replace=False)
+        chosen = random.choice(matching.acted_ads, size=min(settings.ads, len(matching.acted_ads)), replace=False)
+        label = acts.after(batch.users[some], batch.as_of[some], matching.horizon_s)[:, chosen]
+        rows, ads = np.repeat(np.arange(len(some)), len(chosen)), np.tile(chosen, len(some))
+        counts = acts.log_counts(batch.users[some], batch.as_of[some]).pairs(rows, ads) if with_counts else None
+        return Asked(users[torch.from_numpy(some)], rows, ads, label.ravel(), counts, 0.0, 1.0)
 
-    return loss
+    return draw
 
 
 def _clicks(
     model: HllmCreator, data: Data, matching: Matching, items: Float, settings: MatchFitSettings
-) -> Loss | None:
+) -> Draw | None:
     clicked = ClickedImpressions.of(data, matching.ad_ids)
     if not clicked:
         return None
     batch = WindowBatch.read(data.histories, clicked.users, clicked.as_of, model.config.history)
     users = _encode(model, items, batch, "users for clicks")
+    wide = model.reads_counts
 
-    def loss(random: np.random.Generator) -> Tensor:
-        groups, ads, label = clicked.draw(random, settings.groups)
+    def draw(random: np.random.Generator) -> Asked:
+        groups, shown, label = clicked.draw(random, settings.groups)
         rows, columns = np.nonzero(~np.isnan(label))
-        logits = matching.pairs(users[torch.from_numpy(groups)], rows, ads[rows, columns]) + clicked.prior
-        return settings.clicks * bce(
-            logits, torch.from_numpy(label[rows, columns].astype(np.float32)).to(logits.device)
-        )
+        ads = shown[rows, columns]
+        known = matching.acts.log_counts(clicked.users[groups], clicked.as_of[groups]) if wide else None
+        counts = known.pairs(rows, ads) if known else None
+        given = label[rows, columns].astype(np.float32)
+        return Asked(users[torch.from_numpy(groups)], rows, ads, given, counts, clicked.prior, settings.clicks)
 
-    return loss
+    return draw

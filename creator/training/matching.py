@@ -15,16 +15,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from creator.core.acts import AdActs
 from creator.core.data import Data
 from creator.models.assembly import HllmCreator
 from creator.training.impressions import ClickedImpressions
-from creator.training.windows import DAY_S, AdActs, WindowBatch
+from creator.training.windows import DAY_S, WindowBatch
 
 bce = nn.functional.binary_cross_entropy_with_logits
 
 
 class Matching:
     """Match losses of one model on one DATA folder.
+
+    The joint training trains the head on its vectors alone, so that the users learn to tell ads apart; what the counts
+    of a "wide" head add is fitted afterwards (`creator.training.match_fit`).
 
     Args:
         model: whose head is trained.
@@ -42,8 +46,8 @@ class Matching:
         frame = data.ads_frame
         self.ad_ids = [str(i) for i in frame["ad_id"][frame["trainable"].astype(bool)]]
         self.row_of_ad = {ad_id: row for row, ad_id in enumerate(self.ad_ids)}
-        self._acts = AdActs(data, self.ad_ids)
-        self._acted_ads = np.flatnonzero(np.diff(self._acts.covers.indptr) > 0)
+        self.acts = AdActs(data, self.ad_ids)
+        self.acted_ads = np.flatnonzero(np.diff(self.acts.covers.indptr) > 0)
         texts = [data.ads[i].text for i in self.ad_ids]  # pyright: ignore[reportArgumentType]
         self._ads = torch.from_numpy(model.encode_texts(texts)).to(model.device)
         self._clicked = ClickedImpressions.of(data, self.ad_ids)
@@ -51,7 +55,7 @@ class Matching:
     @property
     def has_acts(self) -> bool:
         """Whether any trainable ad names its items."""
-        return len(self._acted_ads) > 0
+        return len(self.acted_ads) > 0
 
     @property
     def has_clicks(self) -> bool:
@@ -70,11 +74,11 @@ class Matching:
         self, users: Tensor, rows: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], random: np.random.Generator
     ) -> Tensor:
         """Loss on what the users (embeddings [B, d_u], rows [B]) do after their moments [B]."""
-        chosen = random.choice(self._acted_ads, size=min(self._count, len(self._acted_ads)), replace=False)
+        chosen = random.choice(self.acted_ads, size=min(self._count, len(self.acted_ads)), replace=False)
         known = as_of + self.horizon_s <= self._data.train_until
         if not known.any():
             return users.sum() * 0.0
-        label = self._acts.after(rows[known], as_of[known], self.horizon_s)[:, chosen]
+        label = self.acts.after(rows[known], as_of[known], self.horizon_s)[:, chosen]
         logits = self.grid(users[torch.from_numpy(known)], chosen)
         return bce(logits, torch.from_numpy(label).to(logits.device))
 
@@ -88,12 +92,19 @@ class Matching:
         logits = self.pairs(embedded, rows, ads[rows, columns]) + self._clicked.prior
         return bce(logits, torch.from_numpy(label[rows, columns].astype(np.float32)).to(logits.device))
 
-    def pairs(self, users: Tensor, rows: npt.NDArray[np.int64], ads: npt.NDArray[np.int64]) -> Tensor:
-        """Match logits of single pairs: users [B, d_u], and for each pair its user's row and its ad's row [P]: [P]."""
+    def pairs(
+        self,
+        users: Tensor,
+        rows: npt.NDArray[np.int64],
+        ads: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.float32] | None = None,
+    ) -> Tensor:
+        """Match logits of single pairs: users [B, d_u], each pair's row of user and of ad [P], counts [P, 3]: [P]."""
         head = self._model.match
-        left = head.user_tower(self._model.creative.user_projector(users))
-        right = head.item_tower(self._ads)
-        return head.on_towers(left[torch.from_numpy(rows)], right[torch.from_numpy(ads)])
+        asked, at = np.unique(ads, return_inverse=True)
+        left = head.user_tower(self._model.creative.user_projector(users))[torch.from_numpy(rows)]
+        right = head.item_tower(self._ads[torch.from_numpy(asked)])[torch.from_numpy(at)]
+        return head.on_towers(left, right, None if counts is None else torch.from_numpy(counts).to(left.device))
 
     def on_examples(self, users: Tensor, own: Sequence[int], negatives: int, random: np.random.Generator) -> Tensor:
         """The reference's loss: each user's own ad against `negatives` others' (rows of `ad_ids`)."""

@@ -26,7 +26,7 @@ class Architecture:
     user_prompt: str = option("", help="text that a pretrained User LLM reads behind the history")
     position: Literal["ad_first", "user_first"] = option("ad_first", help="where the soft token stands in the prompt")
     profile_encoder: Literal["creative", "item"] = option("creative", help="who embeds profiles for the alignment loss")
-    match_head: Literal["mixer", "linear", "mixer_dot"] = option("mixer", help="kind of match head")
+    match_head: Literal["mixer", "linear", "mixer_dot", "wide"] = option("mixer", help="kind of match head")
     match_width: int = option(64, help="width of the match head's towers")
     lora_rank: int = option(16, help="rank of the adapters on the Creative LLM; 0 trains it whole")
     dtype: Literal["fp32", "bf16"] = option("bf16", help="number format of frozen weights and of the steps' arithmetic")

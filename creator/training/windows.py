@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from creator.core.data import Data, Histories
+from creator.core.data import Histories
 
 DAY_S = 86_400.0
 
@@ -77,47 +76,3 @@ class WindowSampler:
             np.int64
         )
         return WindowBatch.read(self._histories, users.astype(np.int64), self._histories.timestamps[events], length)
-
-
-class AdActs:
-    """Who acts on what an ad covers: labels from behaviour alone, for ads that name their items.
-
-    Args:
-        data: the tables.
-        ad_ids: [A] ads in order.
-    """
-
-    def __init__(self, data: Data, ad_ids: list[str]) -> None:
-        row_of = {str(i): row for row, i in enumerate(data.items["item_id"])}
-        rows, columns = [], []
-        for a, ad_id in enumerate(ad_ids):
-            ad = data.ads[ad_id]  # pyright: ignore[reportArgumentType]
-            covered = ad.item_ids or ((ad.item_id,) if ad.item_id else ())
-            known = [row_of[i] for i in covered if i in row_of]
-            rows += [a] * len(known)
-            columns += known
-        ones = np.ones(len(rows), dtype=np.float32)
-        self.covers = sparse.csr_matrix((ones, (rows, columns)), shape=(len(ad_ids), len(row_of)))
-        self._histories, self._items = data.histories, len(row_of)
-
-    def after(
-        self, users: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], horizon_s: float
-    ) -> npt.NDArray[np.float32]:
-        """[B, A] 1 where the user acts on an item of the ad within the horizon, 0 otherwise."""
-        return (self._counts(users, as_of, as_of + horizon_s) > 0).astype(np.float32)
-
-    def before(self, users: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """[B, A] how often the user acted on items of the ad before the moment."""
-        return self._counts(users, np.full(len(users), -np.inf), as_of)
-
-    def _counts(
-        self, users: npt.NDArray[np.int64], since: npt.NDArray[np.float64], until: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float32]:
-        h = self._histories
-        acts = np.zeros((len(users), self._items), dtype=np.float32)
-        for b, user in enumerate(users):
-            start, end = h.offsets[user], h.offsets[user + 1]
-            stamps = h.timestamps[start:end]
-            low, high = np.searchsorted(stamps, [since[b], until[b]], side="left")
-            np.add.at(acts[b], h.items[start + low : start + high], 1.0)
-        return np.asarray(self.covers @ acts.T).T

@@ -19,6 +19,8 @@ from tests.clustering.conftest import TASTES, WIDTH, write_data, write_tastes
 class FakeModel:
     """Matches a user with an ad by how much of the user's vector lies in the direction of the ad's taste."""
 
+    reads_counts = False
+
     def __init__(self, width: int = WIDTH, answer: float | None = None) -> None:
         self.user = SimpleNamespace(width=width)
         self.answer, self.most_ads = answer, 0
@@ -27,7 +29,7 @@ class FakeModel:
         rows = [[float(text.lower().startswith(taste)) for taste in TASTES] for text in texts]
         return np.pad(np.array(rows, np.float32), ((0, 0), (0, self.user.width - len(TASTES))))
 
-    def match_probabilities(self, users, ads):
+    def match_probabilities(self, users, ads, counts=None):
         self.most_ads = max(self.most_ads, len(ads))
         match = np.clip(users @ ads.T / 4, 0, 1).astype(np.float32)
         return match if self.answer is None else np.full_like(match, self.answer)
@@ -100,6 +102,25 @@ def test_a_budget_is_spent_over_all_ads_whatever_the_blocks(folders, model, bloc
     kept = pairs[pairs["kept"]]
     assert list(zip(kept["cluster_id"], kept["ad_id"], strict=True)) == [(0, "ad0"), (1, "ad1")]
     assert kept["reason"].str.contains("among the best 2 of 9 pairs").all()
+
+
+def test_a_model_that_reads_counts_is_given_the_means_of_the_members_at_the_time_titles_go_live(
+    folders, model, monkeypatch, tmp_path
+):
+    data = write_data(tmp_path / "data")
+    ads = pd.read_parquet(data / "ads.parquet")
+    ads["item_ids"] = [["climbing0", "climbing1"], ["pump", "fishing0"], [], []]
+    ads.to_parquet(data / "ads.parquet")
+    given = []
+    monkeypatch.setattr(model, "reads_counts", True, raising=False)
+    monkeypatch.setattr(model, "match_probabilities",
+                        lambda users, ads, counts: (given.append(counts), np.full((3, len(ads)), 0.5))[1])  # fmt: skip
+    assert prune(folders, "--data", str(data), "--coverage", "0.9", "--block-pairs", "6")[0] == 0
+    own = np.hstack([counts.own for counts in given])
+    # 60 climbers bought both things of ad0; everybody bought the pump, the fishers the bait too; ad2 names nothing
+    np.testing.assert_allclose(np.expm1(own), [[2, 1, 0], [0, 1, 0], [0, 2, 0]], atol=1e-5)
+    np.testing.assert_allclose(np.expm1(np.hstack([counts.ads for counts in given])), [120, 140, 0], rtol=1e-5)
+    np.testing.assert_allclose(np.expm1(given[0].users), [4, 4, 4], rtol=1e-5)  # not the event after the titles go live
 
 
 def test_four_fifths_of_the_reach_are_covered_when_nothing_is_said(folders, model):

@@ -1,4 +1,4 @@
-"""Which impressions count, where a user's past ends, and how past purchases are counted: by hand."""
+"""Which impressions count, and how past purchases are counted: by hand."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from creator.core.data import Data, Histories
 from creator.core.records import Ad, AdId, ItemId
-from eval.heldout import held_out_impressions, past_events, past_purchases
+from eval.heldout import held_out_impressions, past_purchases
 
 ITEMS = pd.DataFrame({"item_id": ["rope", "tent", "pump"]})
 EVENTS = pd.DataFrame(
@@ -73,16 +71,3 @@ def test_past_purchases_count_covered_items_strictly_before_that_moment() -> Non
     data = shop([("ann", "climb", 9, True), ("ann", "climb", 2.0, False), ("bob", "wheel", 7, False),
                  ("ann", "wheel", 7, False), ("ann", "bare", 7, False)])  # fmt: skip
     assert past_purchases(data, held_out_impressions(data)).tolist() == [3, 1, 1, 0, 0]
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=30), st.integers(0, 7))
-def test_the_end_of_the_past_agrees_with_the_window_of_the_histories(rows: list[tuple[int, int]], before: int) -> None:
-    events = pd.DataFrame(
-        [(f"u{user}", "rope", float(when)) for user, when in rows], columns=["user_id", "item_id", "timestamp"]
-    )
-    histories = Histories.of(events, ITEMS)
-    users = np.arange(len(histories.user_ids))
-    ends = past_events(histories, users, np.full(len(users), float(before)))
-    lengths = [len(histories.window(int(user), float(before), 100)) for user in users]
-    assert (ends - histories.offsets[:-1]).tolist() == lengths

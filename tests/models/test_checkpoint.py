@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from creator.core.acts import LogCounts
 from creator.core.errors import ModelError
 from creator.models.checkpoint import build_model, load_model, save_model
 from creator.models.config import ModelConfig
 from creator.models.creative import Branch, Row, RowBatch
 from tests.models.tiny import WORDS
 
-ADAPTED = ModelConfig(lora_rank=2, time_features="age", match_calibration=(1.5, -0.5), match_head="mixer_dot")
+ADAPTED = ModelConfig(lora_rank=2, time_features="age", match_calibration=(1.5, -0.5), match_head="wide")
 
 
 @torch.no_grad()
@@ -24,11 +25,12 @@ def answers(model):
     users = model.encode_users(items, windows, [np.full(len(w), 7200.0) for w in windows])
     rows = [Row([5, 6, 7], [Branch(0, [8], [9, 10, 1]), Branch(1, [8], [11, 1])])]
     soft = torch.from_numpy(model.soft_tokens(users))
+    counts = LogCounts(np.ones((2, 6), np.float32), np.full(6, 2, np.float32), np.full(2, 3, np.float32))
     parts = (
         items,
         users,
         soft.numpy(),
-        model.match_probabilities(users, items),
+        model.match_probabilities(users, items, counts),
         model.creative.answer_logprobs(RowBatch.of(rows), soft).numpy(),
         model.embed_profiles(["climbing"]).numpy(),
         model.align_projector(torch.from_numpy(users)).numpy(),

@@ -17,7 +17,7 @@ configs = st.builds(
     position=st.sampled_from(["ad_first", "user_first"]),
     instruction=st.text(),
     cue=st.text(),
-    match_head=st.sampled_from(["mixer", "linear", "mixer_dot"]),
+    match_head=st.sampled_from(["mixer", "linear", "mixer_dot", "wide"]),
     match_calibration=st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
     item_backbone=st.text(),
 )

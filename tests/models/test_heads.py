@@ -8,6 +8,8 @@ import torch
 from scipy.special import logsumexp
 from torch.nn import functional
 
+from creator.core.acts import LogCounts
+from creator.core.errors import ModelError
 from creator.models.config import ModelConfig
 from creator.models.heads import MatchHead
 from tests.models.tiny import AD, sharpen
@@ -38,6 +40,14 @@ MIXER_SHAPES = {
     "out.weight": (1, 6),
     "out.bias": (1,),
 }
+WIDE_SHAPES = MIXER_SHAPES | {
+    "wide.centre": (3,),
+    "wide.spread": (3,),
+    "wide.mlp.0.weight": (16, 3),
+    "wide.mlp.0.bias": (16,),
+    "wide.mlp.2.weight": (1, 16),
+    "wide.mlp.2.bias": (1,),
+}
 LINEAR_SHAPES = {
     "user_tower.weight": (6, 10),
     "item_tower.weight": (6, 7),
@@ -62,7 +72,8 @@ def pairs():
 
 
 @pytest.mark.parametrize(
-    ("kind", "shapes"), [("mixer", MIXER_SHAPES), ("mixer_dot", MIXER_SHAPES), ("linear", LINEAR_SHAPES)]
+    ("kind", "shapes"),
+    [("mixer", MIXER_SHAPES), ("mixer_dot", MIXER_SHAPES), ("linear", LINEAR_SHAPES), ("wide", WIDE_SHAPES)],
 )
 def test_parameters_are_those_of_the_reference_and_a_pair_has_one_logit(kind, shapes, pairs):
     assert {name: tuple(p.shape) for name, p in head(kind).named_parameters()} == shapes
@@ -106,6 +117,50 @@ def test_the_linear_head_by_its_formula(pairs):
     joined = torch.cat([users @ w["user_tower.weight"].T, ads @ w["item_tower.weight"].T], dim=1)
     hidden = torch.relu(joined @ w["out.0.weight"].T + w["out.0.bias"])
     torch.testing.assert_close(made(users, ads), hidden @ w["out.2.weight"][0] + w["out.2.bias"])
+
+
+@torch.no_grad()
+def test_the_wide_head_adds_an_mlp_on_standardised_counts_to_mixer_dot(pairs):
+    wide, mixer_dot = head("wide"), head("mixer_dot")
+    wide.load_state_dict(mixer_dot.state_dict(), strict=False)
+    counts = torch.tensor([[0.0, 2.0, 5.0], [1.0, 2.0, 7.0], [2.0, 2.0, 9.0], [0.0, 2.0, 5.0], [2.0, 2.0, 9.0]])
+    wide.wide.measure(counts)
+    torch.testing.assert_close(wide.wide.centre, torch.tensor([1.0, 2.0, 7.0]))
+    # deviations of -1, 0, 1, -1, 1, and twice as much; a count that never varies is not divided
+    torch.testing.assert_close(wide.wide.spread, torch.tensor([0.8**0.5, 1.0, 2 * 0.8**0.5]))
+    w = dict(wide.wide.named_parameters())
+    standard = (counts - w["centre"]) / w["spread"]
+    hidden = functional.gelu(standard @ w["mlp.0.weight"].T + w["mlp.0.bias"])
+    added = hidden @ w["mlp.2.weight"][0] + w["mlp.2.bias"]
+    assert added.abs().min() > 1e-3
+    torch.testing.assert_close(wide(*pairs, counts), mixer_dot(*pairs) + added)
+    torch.testing.assert_close(wide(*pairs), mixer_dot(*pairs))
+
+
+@torch.no_grad()
+def test_counts_that_were_never_trained_say_nothing(pairs):
+    made = MatchHead(10, 7, 6, "wide")
+    torch.testing.assert_close(made(*pairs, torch.rand(5, 3)), made(*pairs))
+
+
+def test_a_wide_head_asks_for_counts_and_reads_those_of_each_pair(backbones):
+    model = backbones.build(ModelConfig(match_head="wide", match_width=16))
+    sharpen(model.match.wide, 0.5)
+    random = np.random.default_rng(0)
+    users, ads = random.normal(size=(4, 64)).astype(np.float32), random.normal(size=(3, 64)).astype(np.float32)
+    own, popular, active = (random.random(shape).astype(np.float32) for shape in ((4, 3), 3, 4))
+    counts = LogCounts(own, popular, active)
+    found = model.match_probabilities(users, ads, counts)
+    np.testing.assert_allclose(model.match_probabilities(users, ads, counts, block=1), found, rtol=1e-5)
+    with torch.no_grad():
+        for k in range(4):
+            for a in range(3):
+                soft = torch.from_numpy(users[k : k + 1]) @ model.creative.user_projector.weight.T
+                three = torch.tensor([[own[k, a], popular[a], active[k]]])
+                logit = model.match(soft, torch.from_numpy(ads[a : a + 1]), three).item()
+                assert found[k, a] == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-4)
+    with pytest.raises(ModelError, match="reads behaviour counts"):
+        model.match_probabilities(users, ads)
 
 
 @pytest.mark.parametrize("kind", ["mixer", "linear", "mixer_dot"])

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from creator.core.data import Histories
-from creator.training.windows import AdActs, WindowBatch, WindowSampler
-from tests.training.hand import ad, write_hand_data
+from creator.training.windows import WindowBatch, WindowSampler
 
 ITEMS = ["i0", "i1", "i2", "i3"]
 EVENTS = [
@@ -57,28 +55,3 @@ def test_drawn_windows_leave_their_horizon_and_hold_enough_events():
     # moments fall on the user's own events, from the sixth on to the last that leaves 15 s of future
     assert set(batch.as_of) == set(map(float, range(5, 45)))
     assert all(len(window) == moment for window, moment in zip(batch.items, batch.as_of, strict=True))
-
-
-@pytest.fixture(scope="module")
-def acts(tmp_path_factory):
-    data = write_hand_data(
-        tmp_path_factory.mktemp("acts") / "data",
-        items=ITEMS,
-        events=EVENTS,
-        ads=[ad("a0", item_ids=["i0", "i1", "unheard of"]), ad("a1", item_id="i3"), ad("a2")],
-        train_until=100.0,
-    )
-    return AdActs(data, ["a0", "a1", "a2"])
-
-
-def test_acts_within_the_horizon_by_hand(acts):
-    users, as_of = np.array([0, 0, 1, 1]), np.array([20.0, 31.0, 15.0, 26.0])
-    # u0 from 20 to 35: i1, i2, i0; u0 from 31 to 46: i3; u1 from 15 to 30: i3 twice; u1 from 26: nothing
-    assert acts.after(users, as_of, 15.0).tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]]
-    assert acts.after(np.array([0]), np.array([20.0]), 10.0).tolist() == [[1, 0, 0]]
-    assert acts.after(np.array([0]), np.array([31.0]), 9.0).tolist() == [[0, 0, 0]]  # the horizon's end is outside
-
-
-def test_acts_before_the_moment_are_counted_by_hand(acts):
-    users, as_of = np.array([0, 0, 1, 1]), np.array([30.0, 99.0, 25.0, 15.0])
-    assert acts.before(users, as_of).tolist() == [[2, 0, 0], [3, 1, 0], [0, 1, 0], [0, 0, 0]]
