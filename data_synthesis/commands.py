@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from creator.core.command import Command, option
+from data_synthesis.exchange_options import ExportOptions, ImportOptions, LoadOptions, PushOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +160,33 @@ COMMANDS: tuple[Command, ...] = (
         "hllm-creator synthesize --data runs/demo/data --out runs/demo/examples\n"
         "  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 hllm-creator synthesize --data runs/demo/data --teacher openai "
         "--model NAME --limit 200 --out runs/llm/examples",
+    ),
+    Command(
+        "examples export",
+        "write examples as HLLM-Creator's training table",
+        ExportOptions,
+        "data_synthesis.training_table:export_examples",
+        "hllm-creator examples export --examples runs/demo/examples --data runs/demo/data --out training.parquet",
+    ),
+    Command(
+        "examples import",
+        "read HLLM-Creator's training table into an EXAMPLES folder, and a DATA folder to train on it",
+        ImportOptions,
+        "data_synthesis.training_table:import_examples",
+        "hllm-creator examples import --table training.parquet --out EXAMPLES --data-out DATA",
+    ),
+    Command(
+        "examples push",
+        "share examples as a data set of the Hugging Face hub, or save them as one",
+        PushOptions,
+        "data_synthesis.hub:push_examples",
+        "hllm-creator examples push --examples runs/demo/examples --repo OWNER/NAME",
+    ),
+    Command(
+        "examples load",
+        "read a data set of examples from the Hugging Face hub, or from a folder",
+        LoadOptions,
+        "data_synthesis.hub:load_examples",
+        "hllm-creator examples load --repo OWNER/NAME --out EXAMPLES",
     ),
 )

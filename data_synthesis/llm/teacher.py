@@ -181,7 +181,9 @@ class OpenAITeacher(AbstractContextManager["OpenAITeacher"]):
             if isinstance(job.desk, BatchDesk):
                 return await converse_in_rounds(talks, job.desk, progress.advance)
             width = CONVERSATIONS_PER_REQUEST * self._options.concurrency
-            return await converse(talks, job.desk, width, progress.advance)
+            written = await converse(talks, job.desk, width, progress.advance)
+            job.desk.conclude()
+            return written
         finally:
             progress.close()
             await job.endpoint.close()
