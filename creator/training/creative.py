@@ -6,7 +6,7 @@ title is a branch of its row (`creator.models.creative`). The Item LLM is frozen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from creator.core.data import Data
 from creator.core.records import AdId
 from creator.models.assembly import Float, HllmCreator
 from creator.models.creative import Branch, Row, RowBatch
+from creator.training.drills import Drills, profile_phrases
 from creator.training.examples import Examples, apart
 from creator.training.loop import LoopSettings, Losses, run_loop
 from creator.training.user_losses import UserLosses
@@ -38,6 +39,7 @@ class CreativeSettings:
         creative, reconstruction, alignment, matching, choice: weights of the losses; 0 leaves one out.
         train_user: whether the User LLM is trained along; if not, every user is embedded once.
         bf16: whether that is done under bfloat16 autocast.
+        drills: share of a step's ads that are drills (`creator.training.drills`).
         seed: of every draw.
     """
 
@@ -53,6 +55,7 @@ class CreativeSettings:
     choice: float = 1.0
     train_user: bool = True
     bf16: bool = True
+    drills: float = 0.0
     seed: int = 0
 
 
@@ -74,6 +77,8 @@ class CreativeStep:
         self._items = torch.from_numpy(item_embeddings).to(model.device)
         self._user_losses = UserLosses(model, data, examples, self._items, align=settings.alignment > 0)
         self._fixed = None if settings.train_user else self._embed_all(item_embeddings)
+        ads = [data.ads[AdId(ad_id)] for ad_id in examples.distinct_ads]
+        self._drills = Drills(ads, profile_phrases(examples.profiles)) if settings.drills else None
 
     def __call__(self, step: int) -> Losses:
         """The losses of a step by name; "total" is their weighted sum."""
@@ -139,18 +144,31 @@ class CreativeStep:
     def _creative(
         self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator
     ) -> Tensor:
-        prompts, examples = self._model.prompts, self._examples
+        prompts, examples, creative = self._model.prompts, self._examples, self._model.creative
+        soft = creative.user_projector(users)
         packed: list[Row] = []
+        heard: list[str] = []
         for ad in np.unique(examples.ads[rows]):
             record = self._data.ads[AdId(examples.distinct_ads[ad])]
+            own = np.flatnonzero(examples.ads[rows] == ad)
+            titles, users_of = [examples.titles[rows[n]] for n in own], of_row[own]
+            drill = None
+            if self._drills is not None and random.random() < self._settings.drills:
+                drill = self._drills.draw(record, titles, [examples.leads[rows[n]] for n in own], random)
+            if drill is not None:
+                record, titles = drill.ad, drill.titles
+                users_of = len(users) + len(heard) + np.arange(len(own))
+                heard += drill.leads
             prompt = prompts.prompt(record, random.permutation(len(record.selling_points)).tolist())
             branches = [
-                Branch(int(of_row[n]), prompt.after, prompts.title(examples.titles[rows[n]]))
-                for n in np.flatnonzero(examples.ads[rows] == ad)
+                Branch(int(user), prompt.after, prompts.title(title))
+                for user, title in zip(users_of, titles, strict=True)
             ]
             packed.append(Row(prompt.before, branches))
-        soft = self._model.creative.user_projector(users)
-        return self._model.creative.loss(RowBatch.of(packed).to(users.device), soft)
+        if heard:
+            words = self._model.point_words(heard) * soft.detach().norm(dim=1).mean()
+            soft = torch.cat([soft, words.to(soft)])
+        return creative.loss(RowBatch.of(packed).to(users.device), soft)
 
     def _reconstruction(self, rows: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator) -> Tensor:
         prompts, creative = self._model.prompts, self._model.creative
@@ -248,7 +266,7 @@ def train_creative(
         adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
         parameter.requires_grad = trained or adapted or (settings.train_user and name.startswith("user."))
     step = CreativeStep(model, data, examples, item_embeddings, settings)
-    check = CreativeStep(model, data, held, item_embeddings, settings) if len(held) else None
+    check = CreativeStep(model, data, held, item_embeddings, replace(settings, drills=0.0)) if len(held) else None
 
     def validate() -> dict[str, float]:
         if check is None:

@@ -76,6 +76,9 @@ class TrainOptions(Architecture):
     ads: int = option(4, help="ads of a step")
     titles_per_ad: int = option(16, help="examples of each ad, at most")
     profiles: int = option(12, help="profiles reconstructed in a step")
+    drills: float = option(
+        0.0, help="share of a step's ads whose phrases are exchanged, so that copying is learnt and not the ads"
+    )
     creative_weight: float = option(1.0, help="weight of the creative loss")
     reconstruction_weight: float = option(1.0, help="weight of the profile reconstruction loss")
     alignment_weight: float = option(1.0, help="weight of the profile alignment loss")
@@ -96,6 +99,8 @@ class TrainOptions(Architecture):
             for name in ("match_steps", "user_steps")
             if getattr(options, name) < 0
         ]
+        if not 0 <= options.drills <= 1:
+            found.append(f"drills: got {options.drills}, expected 0 to 1")
         if options.windows < 2:
             found.append(f"windows: got {options.windows}, expected at least 2")
         if options.user_learning_rate <= 0:

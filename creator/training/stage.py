@@ -170,6 +170,7 @@ def _train(
         choice=options.choice_weight,
         train_user=not options.user_steps,
         bf16=options.dtype == "bf16",
+        drills=options.drills,
     )
     loop = LoopSettings(options.steps, options.learning_rate, options.warmup_steps, bf16=options.dtype == "bf16")
     train_creative(model, data, frame, items, draft.path, settings, loop, validate_every=options.validate_every)

@@ -111,6 +111,14 @@ def test_fixed_users_are_embedded_once_and_left_alone(model, shop, items):
     assert model.creative.user_projector.weight.grad.abs().sum() > 0
 
 
+def test_drills_hear_the_words_of_their_point_and_not_the_user(model, shop, items):
+    alone = replace(SETTINGS, choice=0.0, reconstruction=0.0, alignment=0.0, matching=0.0)
+    losses_of(model, shop, items, replace(alone, drills=1.0))(0)["total"].backward()
+    assert model.creative.user_projector.weight.grad.abs().sum() == 0
+    losses_of(model, shop, items, alone)(0)["total"].backward()
+    assert model.creative.user_projector.weight.grad.abs().sum() > 0
+
+
 def test_draws_take_a_few_ads_and_distinct_examples_of_each(shop):
     examples = Examples(shop.examples, shop.data)
     for seed in range(5):
