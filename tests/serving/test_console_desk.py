@@ -300,7 +300,7 @@ def test_every_page_keeps_the_rules_of_a_page(ada: Person, service: Service, sto
 
 
 @pytest.mark.parametrize(
-    "sent", [{}, {"draft": "x"}, {"draft": "1", "title_id": "t1"}, {"draft": "99", "action": "approve", "version": "0"}]
+    "sent", [{}, {"draft": "x"}, {"draft": "7", "title_id": "t1"}, {"draft": "99", "action": "approve", "version": "0"}]
 )
 def test_a_form_that_lacks_something_is_one_clear_page(ada: Person, service: Service, sent: dict[str, str]):
     ada.goes("/console/review")
