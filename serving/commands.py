@@ -150,6 +150,40 @@ class KeyRevokeOptions:
     id: str = option(help="the key's id, as 'key list' shows it")
 
 
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Settings of `export`."""
+
+    store: str = option(help=STORE_HELP)
+    channel: Literal["google_ads_editor", "merchant_center", "microsoft_ads", "meta", "oceanengine"] = option(
+        help="the platform the file is for"
+    )
+    out: Path = option(help="the file to write")
+    release: int | None = option(None, help="the release to export; left out, the live one")
+    cluster: int | None = option(None, help="export this cluster's titles alone")
+    campaign: str = option("HLLM-Creator", help="the campaign the ads go to, by name")
+    final_url: str = option(
+        "", help="where an ad leads, {ad_id} standing for its id; left out, its attribute final_url, url or link"
+    )
+    word_pack: tuple[str, ...] = option((), help="NAME=ID of the platform's dynamic word packs that titles may hold")
+
+    @staticmethod
+    def faults(options: ExportOptions) -> list[str]:
+        """Values out of range."""
+        found: list[str] = []
+        if not options.campaign.isprintable() or not options.campaign[:1].isalnum() or len(options.campaign) > 128:
+            found.append("campaign must be 1 to 128 printable characters and begin with a letter or a digit")
+        if options.final_url and not options.final_url.startswith(("https://", "http://")):
+            found.append("final_url must begin with https:// or http://")
+        if not options.final_url.isprintable() or " " in options.final_url:
+            found.append("final_url must have no spaces or control characters")
+        for pack in options.word_pack:
+            name, _, number = pack.rpartition("=")
+            if not name or not number.isascii() or not number.isdigit():
+                found.append(f"word_pack must be NAME=ID, the id a number, got '{pack}'")
+        return found
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         "publish",
@@ -193,6 +227,14 @@ COMMANDS: tuple[Command, ...] = (
         PruneOptions,
         "serving.retention:run",
         "hllm-creator release prune --store runs/demo/store.db --keep 10",
+    ),
+    Command(
+        "export",
+        "write a release as a file for an ad platform",
+        ExportOptions,
+        "serving.export.command:run",
+        "hllm-creator export --store runs/demo/store.db --channel google_ads_editor --out ads.csv "
+        "--final-url 'https://shop.example/{ad_id}'",
     ),
     Command(
         "key create",
