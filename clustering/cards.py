@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from clustering.interests import Line, group_titles, measure, one_of_each, spell_out, stand_out, tell_apart, withhold
+from clustering.lineage import Change
 from clustering.vectors import Floats, Integers
 from creator.core.data import Histories
 
@@ -50,7 +51,8 @@ class InterestLine(Figures):
 
 
 class Card(TypedDict):
-    """What is known of one cluster. `users_read` is how many members' windows the lists rest on."""
+    """What is known of one cluster. `users_read` is how many members' windows the lists rest on; `exact` holds the
+    attributes that all members share because the caller named them; `change` is None without a last clustering."""
 
     cluster_id: int
     size: int
@@ -61,6 +63,8 @@ class Card(TypedDict):
     name: str
     interests: list[InterestLine]
     items: list[ItemLine]
+    exact: dict[str, str]
+    change: Change | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def describe(
     item_titles: Sequence[str] = (),
     withheld: frozenset[str] = frozenset(),
 ) -> list[Card]:
-    """The cards of all clusters.
+    """The cards of all clusters with members.
 
     Args:
         sizes: [K], members of each.
@@ -140,8 +144,11 @@ def describe(
             name="",
             interests=[],
             items=[],
+            exact={},
+            change=None,
         )
         for k, size in enumerate(sizes)
+        if size
     ]
     if windows is None or not len(windows.cluster_id):
         return cards

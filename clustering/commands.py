@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from creator.core.command import Command, option
 
@@ -20,6 +20,14 @@ class ClusterOptions:
     metric: Literal["euclidean", "cosine"] = option("euclidean", help="distance that trains and assigns")
     floor: float | None = option(
         None, help="least cosine of a member to its centroid; members below it keep the original title"
+    )
+    below_floor: Literal["original", "own"] = option(
+        "original", help="what users below the floor get: the original title, or clusters of their own kind if enough"
+    )
+    attributes: Path | None = option(None, help="table of users (user_id and more) with attributes that must agree")
+    exact: tuple[str, ...] = option((), help="columns of that table on which a cluster's members agree exactly")
+    previous: Path | None = option(
+        None, help="CLUSTERS folder whose ids go on; cards then tell what changed; without -k, k-means starts there"
     )
     min_size: int = option(20, help="least users in a cluster; smaller clusters are merged into their neighbours")
     restarts: int | None = option(
@@ -46,7 +54,34 @@ class ClusterOptions:
         ]
         if options.floor is not None and not -1 <= options.floor <= 1:
             found.append(f"floor: got {options.floor}, expected a cosine, -1 to 1")
+        if options.below_floor == "own" and options.floor is None:
+            found.append("below_floor: 'own' needs a floor")
+        if bool(options.exact) != (options.attributes is not None):
+            found.append("attributes and exact: expected both or neither")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class AssignOptions:
+    """Settings of `assign`."""
+
+    embeddings: Path = option(help="EMBEDDINGS folder of the same model; only the new and changed users will do")
+    clusters: Path = option(help="standing CLUSTERS folder")
+    out: Path = option(help="CLUSTERS folder to make")
+    data: Path | None = option(None, help="DATA folder; with it the cards show typical items and interests")
+    attributes: Path | None = option(None, help="table of users with the attributes that the clusters' members share")
+    carry: bool = option(True, help="users whom the embeddings lack stay where they are")
+    history: int | None = option(None, help="events in a user's window for the cards (default: as embedded, else 100)")
+    seed: int = option(0, help="seed of the cards' and the picture's samples")
+
+    @staticmethod
+    def faults(options: AssignOptions) -> list[str]:
+        """Values out of range."""
+        return [
+            f"{name}: got {value}, expected at least {least}"
+            for name, value, least in (("history", options.history, 1), ("seed", options.seed, 0))
+            if value is not None and value < least
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +112,9 @@ class PruneOptions:
         return found
 
 
-def settings_of(options: ClusterOptions | PruneOptions) -> dict[str, object]:
+def settings_of(options: object) -> dict[str, object]:
     """What an artefact records of its command's options: all but the paths."""
-    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    values = {field.name: getattr(options, field.name) for field in fields(cast(Any, options))}
     return {name: value for name, value in values.items() if not isinstance(value, Path)}
 
 
@@ -90,6 +125,13 @@ COMMANDS: tuple[Command, ...] = (
         ClusterOptions,
         "clustering.cluster_stage:cluster",
         "hllm-creator cluster --embeddings run/embeddings --data run/data -k 24 --out run/clusters",
+    ),
+    Command(
+        "assign",
+        "Place new and changed users in standing clusters without refitting, and measure drift",
+        AssignOptions,
+        "clustering.assign_stage:assign",
+        "hllm-creator assign --embeddings today/embeddings --clusters run/clusters --out today/clusters",
     ),
     Command(
         "prune",

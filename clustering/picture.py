@@ -13,6 +13,8 @@ from clustering.guardrails import ORIGINAL
 from clustering.vectors import Floats, Integers
 
 POINTS = 5_000
+LEAST_POINTS = 50
+"""Fewer users than this do not span the plane alone; the centroids join them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ def project(rows: Floats, cluster_id: Integers, centroids: Floats, *, seed: int)
     if len(chosen) > POINTS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), POINTS, replace=False))
     sample = np.asarray(rows[chosen], dtype=np.float64)
-    middle = sample.mean(axis=0)
-    _, strengths, axes = np.linalg.svd(sample - middle, full_matrices=False)
+    spread = sample if len(sample) >= LEAST_POINTS else np.concatenate([sample, centroids])
+    middle = spread.mean(axis=0)
+    _, strengths, axes = np.linalg.svd(spread - middle, full_matrices=False)
     plane = np.zeros((2, rows.shape[1]))
     plane[: min(2, len(axes))] = axes[:2]
     plane *= np.where(plane[np.arange(2), np.abs(plane).argmax(axis=1)] < 0, -1, 1)[:, None]
@@ -79,7 +82,10 @@ def draw_points(points: Points) -> str:
     axes.scatter(
         *points.xy[~outside].T, s=8, c=points.cluster_id[~outside] % 20, cmap="tab20", vmin=0, vmax=19, linewidths=0
     )
-    for number, (x, y) in enumerate(points.centroids):
+    numbers = np.unique(points.cluster_id[~outside])
+    axes.scatter(*points.centroids[numbers].T, alpha=0)  # the axes reach to the numbers, too
+    for number in numbers.tolist():
+        x, y = points.centroids[number]
         axes.text(
             x,
             y,

@@ -5,20 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clustering.guardrails import ORIGINAL, guard
+from clustering.guardrails import ORIGINAL, Rules, add_own_kind, guard
 from clustering.kmeans import assign, fit, polish
 from creator.core.errors import InputError
 
 
 def run(rows, centroids, *, floor=None, min_size=1, metric="euclidean"):
-    return guard(
-        rows,
-        centroids,
-        metric=metric,
-        floor=floor,
-        min_size=min_size,
-        refit=lambda left: polish(rows, left, metric=metric, iterations=20),
-    )
+    return guard(rows, centroids, rules(rows, floor, min_size, metric))
+
+
+def rules(rows, floor, min_size, metric="euclidean"):
+    return Rules(metric, floor, min_size, lambda left: polish(rows, left, metric=metric, iterations=20))
 
 
 @settings(max_examples=25, deadline=None)
@@ -91,3 +88,17 @@ def test_clusters_that_lose_their_members_to_the_floor_count_as_small():
 def test_too_few_users_for_one_cluster_is_an_error_with_its_cure(floor, cure):
     with pytest.raises(InputError, match=rf"no cluster is large enough; got: 1 of 1 users.*at least 20.*{cure}"):
         run(np.array([[1, 2]], np.float32), np.array([[1, 2]], np.float32), floor=floor, min_size=20)
+
+
+def test_users_below_the_floor_who_are_alike_get_a_cluster_of_their_own_kind():
+    # 60 users point right; 25 point up but share the one centroid; 3 point left and are too few
+    draw = np.random.default_rng(0)
+    far = np.repeat([[1, 0], [0, 1], [-1, 0]], [60, 25, 3], axis=0) + draw.normal(size=(88, 2)) * 0.01
+    rows = far.astype(np.float32)
+    for metric in ("euclidean", "cosine"):
+        held = rules(rows, 0.9, 20, metric)
+        guarded = guard(rows, np.array([[1, 0]], np.float32), held)
+        assert (guarded.cluster_id >= 0).sum() == 60
+        own = add_own_kind(rows, guarded, held, seed=0)
+        assert np.bincount(own.cluster_id + 1).tolist() == [3, 60, 25]
+        assert (own.placement.similarity[own.cluster_id >= 0] >= 0.9).all()
