@@ -35,7 +35,8 @@ class WideCounts(nn.Module):
     """A small MLP on what behaviour counts say of a pair, whatever the vectors: the memory of Wide & Deep.
 
     It starts at zero, so that a head whose counts were never trained answers as its towers do. `centre` and `spread`
-    standardise the counts; they are measured, not trained, and kept with the weights.
+    standardise the counts; they are measured, not trained, and kept with the weights. `trust` is how much the vectors'
+    logit weighs beside them.
 
     Args:
         hidden: width of its hidden layer.
@@ -45,6 +46,7 @@ class WideCounts(nn.Module):
         super().__init__()
         self.centre = nn.Parameter(torch.zeros(COUNTS), requires_grad=False)
         self.spread = nn.Parameter(torch.ones(COUNTS), requires_grad=False)
+        self.trust = nn.Parameter(torch.ones(1))
         out = nn.Linear(hidden, 1)
         nn.init.zeros_(out.weight)
         nn.init.zeros_(out.bias)
@@ -103,7 +105,7 @@ class MatchHead(nn.Module):
                 training does. Only a "wide" head reads them.
         """
         logits = self._on_vectors(users, ads)
-        return logits if self.wide is None or counts is None else logits + self.wide(counts)
+        return logits if self.wide is None or counts is None else self.wide.trust * logits + self.wide(counts)
 
     def _on_vectors(self, users: Tensor, ads: Tensor) -> Tensor:
         if self.kind != "linear":

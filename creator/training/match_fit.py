@@ -6,7 +6,7 @@ once, and the head alone sees them thousands of times for the price of a few joi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class MatchFitSettings:
         users: users a step reads.
         groups: (user, moment) groups of impressions a step reads.
         ads: ads a step asks about each of its users' acts.
-        learning_rate: its peak; a linear decay to zero follows.
+        learning_rate: its peak, ten times as much for the counts; a linear decay to zero follows.
         weight_decay: on matrices.
         clicks: weight of the impressions against the acts.
         seed: of every draw.
@@ -42,9 +42,9 @@ class MatchFitSettings:
 
     steps: int = 800
     windows: int = 6000
-    users: int = 96
+    users: int = 64
     groups: int = 48
-    ads: int = 128
+    ads: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     clicks: float = 1.0
@@ -80,40 +80,71 @@ Draw = Callable[[np.random.Generator], Asked]
 def fit_match(model: HllmCreator, data: Data, item_embeddings: Float, settings: MatchFitSettings) -> None:
     """Fit the match head in place; nothing happens where there are neither impressions nor acts to learn from.
 
-    A wide head's counts take part in the loss on impressions. In the loss on acts they would all but name the answer
-    (who bought it before buys it again), so they do only where there are no impressions.
+    A wide head is fitted in two passes where there are both: its vectors anew on the plentiful acts, then its counts,
+    and how far the vectors are to be trusted beside them, on the few impressions, which the vectors have not seen.
+    Together on impressions the vectors learn them by heart and drown the counts. With one source, all learn from it.
     """
     matching = Matching(model, data, torch.from_numpy(item_embeddings).to(model.device))
+    head, wide = model.match, model.match.wide
     clicks = _clicks(model, data, matching, item_embeddings, settings)
-    acts = _acts(model, data, matching, item_embeddings, settings, with_counts=model.reads_counts and clicks is None)
+    alone = wide is not None and clicks is None
+    acts = _acts(model, data, matching, item_embeddings, settings, with_counts=alone)
     sources = [source for source in (acts, clicks) if source]
     if not sources:
         return
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = name.startswith("match.")
-    if model.match.wide is not None:
+    model.requires_grad_(False)
+    if wide is not None:
         draws = [sources[-1](np.random.default_rng((settings.seed, 11, n))) for n in range(CENTRE_DRAWS)]
-        model.match.wide.measure(
+        wide.measure(
             torch.from_numpy(np.concatenate([d.counts for d in draws if d.counts is not None])).to(model.device)
         )
-    head = list(model.match.parameters())
-    matrices, vectors = [p for p in head if p.ndim > 1], [p for p in head if p.ndim == 1]
+    if wide is None or len(sources) == 1:
+        _optimise("match head", matching, sources, list(head.parameters()), settings, settings.learning_rate)
+        return
+    for part in head.children():
+        if part is not wide:
+            part.apply(_start_anew)
+    vectors = [p for name, p in head.named_parameters() if not name.startswith("wide.")]
+    _optimise("match head, vectors", matching, sources[:1], vectors, settings, settings.learning_rate)
+    nn.init.zeros_(wide.trust)
+    counts = [wide.trust, *wide.mlp.parameters()]
+    _optimise("match head, counts", matching, sources[1:], counts, settings, 10 * settings.learning_rate)
+
+
+def _start_anew(part: nn.Module) -> None:
+    if isinstance(part, nn.Linear | nn.LayerNorm):
+        part.reset_parameters()
+
+
+def _optimise(
+    label: str,
+    matching: Matching,
+    sources: Sequence[Draw],
+    parameters: Sequence[nn.Parameter],
+    settings: MatchFitSettings,
+    learning_rate: float,
+) -> None:
+    for parameter in parameters:
+        parameter.requires_grad = True
+    matrices, vectors = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
     optimiser = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-        lr=settings.learning_rate,
+        lr=learning_rate,
     )
-    progress = Progress("match head", settings.steps, "steps")
+    progress = Progress(label, settings.steps, "steps")
     for step in range(settings.steps):
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / 50) * (1 - step / settings.steps)
+            group["lr"] = learning_rate * min(1.0, (step + 1) / 50) * (1 - step / settings.steps)
         random = np.random.default_rng((settings.seed, 7, step))
         total = torch.stack([_loss(matching, source(random)) for source in sources]).sum()
         total.backward()
-        nn.utils.clip_grad_norm_(head, 1.0)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         progress.advance(note=f"loss {float(total.detach()):.3f}")
     progress.close()
+    for parameter in parameters:
+        parameter.requires_grad = False
 
 
 def _loss(matching: Matching, asked: Asked) -> Tensor:

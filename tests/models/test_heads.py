@@ -43,6 +43,7 @@ MIXER_SHAPES = {
 WIDE_SHAPES = MIXER_SHAPES | {
     "wide.centre": (3,),
     "wide.spread": (3,),
+    "wide.trust": (1,),
     "wide.mlp.0.weight": (16, 3),
     "wide.mlp.0.bias": (16,),
     "wide.mlp.2.weight": (1, 16),
@@ -134,6 +135,8 @@ def test_the_wide_head_adds_an_mlp_on_standardised_counts_to_mixer_dot(pairs):
     added = hidden @ w["mlp.2.weight"][0] + w["mlp.2.bias"]
     assert added.abs().min() > 1e-3
     torch.testing.assert_close(wide(*pairs, counts), mixer_dot(*pairs) + added)
+    wide.wide.trust.fill_(0.25)
+    torch.testing.assert_close(wide(*pairs, counts), 0.25 * mixer_dot(*pairs) + added)
     torch.testing.assert_close(wide(*pairs), mixer_dot(*pairs))
 
 

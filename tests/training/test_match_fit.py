@@ -55,12 +55,14 @@ def repeated(tmp_path_factory):
     events, shown = [], []
     for user in users:
         for number, bought in enumerate(random.random(8) < 0.5):
-            events.append((user, f"i{number if bought else (number + 3) % 8}", float(number)))
+            events.append((user, f"i{number if bought else (number + 3) % 8}", number * DAY_S))
         mine = {item for owner, item, _ in events if owner == user}
-        shown += [(user, f"a{n}", 50.0, bool(random.random() < (0.9 if f"i{n}" in mine else 0.02))) for n in range(8)]
+        shown += [
+            (user, f"a{n}", 50 * DAY_S, bool(random.random() < (0.9 if f"i{n}" in mine else 0.02))) for n in range(8)
+        ]
     return write_hand_data(
         tmp_path_factory.mktemp("repeated") / "data", items=items, events=events, ads=ads, impressions=shown,
-        train_until=100.0,
+        train_until=100.0 * DAY_S,
     )  # fmt: skip
 
 
@@ -69,13 +71,13 @@ def test_a_wide_head_learns_that_who_bought_it_before_clicks_and_its_constants_a
 ):
     model = backbones.build(ModelConfig(history=20, match_width=8, match_head="wide"), user_layers=1)
     items = model.encode_texts(repeated.item_texts)
-    fit_match(model, repeated, items, MatchFitSettings(steps=150, groups=24, learning_rate=5e-3))
+    fit_match(model, repeated, items, MatchFitSettings(steps=150, groups=24, users=16, learning_rate=5e-3))
     assert clicked_above_not(model, repeated, items) > 0.85
     wide = model.match.wide
     # eight events each, whoever the user: a constant count keeps its scale
     assert (wide.centre[2].item(), wide.spread[2].item()) == (pytest.approx(np.log(9)), 1.0)
     counts = AdActs(repeated, list(repeated.ads))
-    known = counts.log_counts(np.arange(80), np.full(80, 50.0))
+    known = counts.log_counts(np.arange(80), np.full(80, 50 * DAY_S))
     assert wide.centre[0].item() == pytest.approx(known.own.mean(), abs=0.1)
     assert wide.spread[1].item() == pytest.approx(known.ads.std(), rel=0.2)
     # and the probabilities are then set right with the counts in them
@@ -86,7 +88,7 @@ def test_a_wide_head_learns_that_who_bought_it_before_clicks_and_its_constants_a
 
 def test_a_wide_head_reads_no_count_that_the_future_could_change(backbones, repeated, tmp_path):
     events = list(repeated.events[["user_id", "item_id", "timestamp"]].itertuples(index=False, name=None))
-    future = [(user, "i0", 60.0 + n) for user, _, _ in events for n in range(3)]
+    future = [(user, "i0", (60 + n) * DAY_S) for user, _, _ in events for n in range(3)]
     frame = repeated.impressions
     shown = list(frame[["user_id", "ad_id", "timestamp", "clicked"]].itertuples(index=False, name=None))
     ads = [ad(f"a{n}", item_ids=[f"i{n}"]) for n in range(8)]
@@ -94,7 +96,7 @@ def test_a_wide_head_reads_no_count_that_the_future_could_change(backbones, repe
     for n, more in enumerate(([], future)):
         data = write_hand_data(
             tmp_path / f"data{n}", items=[f"i{n}" for n in range(8)], events=[*events, *more], ads=ads,
-            impressions=shown, train_until=55.0,
+            impressions=shown, train_until=55 * DAY_S,
         )  # fmt: skip
         model = backbones.build(ModelConfig(history=20, match_width=8, match_head="wide"), user_layers=1)
         fit_match(model, data, model.encode_texts(data.item_texts), MatchFitSettings(steps=3, groups=4))
