@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from creator.core.command import Command
 from eval.audit_options import AuditOptions, EvaluateAuditOptions
+from eval.judge_options import JudgeOptions
 from eval.options import MatchingOptions, ReportOptions, TitlesOptions
 
 COMMANDS: tuple[Command, ...] = (
@@ -20,6 +21,14 @@ COMMANDS: tuple[Command, ...] = (
         options=EvaluateAuditOptions,
         run="eval.audit_summary:evaluate_audit",
         example="hllm-creator evaluate audit --audit AUDIT",
+    ),
+    Command(
+        name="evaluate judge",
+        summary="let a chat model compare two columns of titles in both orders: good, same, bad, with intervals",
+        options=JudgeOptions,
+        run="eval.judge:evaluate_judge",
+        example="OPENAI_BASE_URL=http://127.0.0.1:8000/v1 hllm-creator evaluate judge --table training.parquet "
+        "--column response --against original_title --model NAME --out REPORT",
     ),
     Command(
         name="evaluate matching",

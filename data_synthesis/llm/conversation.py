@@ -10,10 +10,11 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from creator.core.records import Ad, Check, Finding, FindingKind
+from creator.engine.chat.fence import clean
 from creator.engine.chat.question import NoAnswer, Question, Reply
 from creator.engine.chat.reading import UnusableAnswerError, read_answer
 from creator.facts.leads import leading_point
-from data_synthesis.llm.material import MOST_POINTS, clean, history_lines
+from data_synthesis.llm.material import MOST_POINTS, history_lines
 from data_synthesis.llm.prompts import (
     ChoiceAnswer,
     ProfileAnswer,

@@ -1,60 +1,14 @@
-"""Texts of ads and histories as data in a prompt: cleaned, cut, escaped and fenced, never instructions.
-
-Inside the fence stands JSON in which `<`, `>` and `&` are escaped: no text can close the fence, open another, or spell
-a chat template's special token. The fence's name ends in a digest of its content, which its content cannot know.
-"""
+"""Ads and histories as prompts show them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from creator.core.records import Ad
+from creator.engine.chat.fence import LONGEST_DESCRIPTION, clean
 
-LONGEST_TEXT = 600
-LONGEST_DESCRIPTION = 3000
 MOST_POINTS = 24
 MOST_LINES = 100
-
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": " ", "\u2029": " "})
-
-
-def fence(name: str, value: object) -> str:
-    """A value as fenced JSON.
-
-    Args:
-        name: what it is, in lower case ("ad").
-        value: texts, numbers, lists and mappings.
-    """
-    text = escaped(value)
-    tag = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    return f"<{tag}>\n{text}\n</{tag}>"
-
-
-def escaped(value: object) -> str:
-    """A value as JSON that holds no mark of a fence, a template or a markup."""
-    return json.dumps(_clean(value), ensure_ascii=False).translate(_ESCAPES)
-
-
-def clean(text: str, longest: int = LONGEST_TEXT) -> str:
-    """A text without invisible characters, on one line, cut to a length."""
-    shown = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
-    line = " ".join(shown.split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
-
-
-def _clean(value: object) -> object:
-    if isinstance(value, str):
-        return clean(value, LONGEST_DESCRIPTION)
-    if isinstance(value, Mapping):
-        return {clean(str(key)): _clean(inner) for key, inner in cast(Mapping[object, object], value).items()}
-    if isinstance(value, list | tuple):
-        return [_clean(inner) for inner in cast(Sequence[object], value)]
-    return value
 
 
 def ad_data(ad: Ad) -> dict[str, object]:

@@ -29,7 +29,8 @@ class Desk:
         self._wording, self._ledger, self._budget, self._endpoint = wording, ledger, budget, endpoint
         self._under_way: dict[str, asyncio.Future[Reply]] = {}
         self._changed = asyncio.Condition()
-        self._failures = 0
+        self._failures = self._successes = 0
+        self._last = ""
         self.asked: Counter[str] = Counter()
         self.known: Counter[str] = Counter()
 
@@ -83,10 +84,25 @@ class Desk:
         return reply
 
     def _watch(self, reply: Reply) -> None:
-        self._failures = 0 if isinstance(reply, Answer) else self._failures + 1
-        if self._failures >= FAILURES_IN_A_ROW and isinstance(reply, NoAnswer):
-            raise EngineError(
-                f"{self._failures} questions in a row had no answer",
-                got=reply.reason,
-                cure="look after the endpoint and run the same command again; answers so far are kept",
-            )
+        if isinstance(reply, NoAnswer):
+            self._failures, self._last = self._failures + 1, reply.reason
+            if self._failures >= FAILURES_IN_A_ROW:
+                self._give_up()
+        else:
+            self._failures, self._successes = 0, self._successes + 1
+
+    def conclude(self) -> None:
+        """At the end of a job: that the endpoint answered at all.
+
+        Raises:
+            EngineError: questions were asked and not one was answered.
+        """
+        if self._failures and not self._successes:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        raise EngineError(
+            f"{self._failures} questions in a row had no answer",
+            got=self._last,
+            cure="look after the endpoint and run the same command again; answers so far are kept",
+        )
