@@ -17,6 +17,7 @@ from creator.core.records import Ad, AdId
 
 LONGEST_ROW = 1_000_000  # bytes
 TITLE_COLUMNS = ("title_id", "ad_id", "title", "cluster_id")
+ROWS = "JSON Lines: one JSON object on every line"
 MAKE_AGAIN = "delete the folder and make it again"
 Row = bytes | Mapping[str, object]
 
@@ -56,15 +57,15 @@ def source_of(path: Path, kind: str) -> Artefact | Path:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{path} is UTF-16", expected="UTF-8", cure="save it as UTF-8")
     if head.startswith(b"PAR1") or b"\0" in head:
-        raise InputError(f"{path} is not text", expected="JSON Lines: one JSON object on every line")
+        raise InputError(f"{path} is not text", expected=ROWS, cure="write the rows as JSON Lines, or name a folder")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         raise InputError(
             f"{path} holds one JSON array",
-            expected="JSON Lines: one JSON object on every line",
+            expected=ROWS,
             cure="write each element on its own line",
         )
     if not head.strip():
-        raise InputError(f"{path} is empty", expected="JSON Lines: one JSON object on every line")
+        raise InputError(f"{path} is empty", expected=ROWS, cure="write the rows as JSON Lines")
     return path
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from creator.core.artefacts import open_artefact, write_artefact
 from creator.core.data import open_data
+from creator.core.errors import InputError, UsageError
 from creator.generation.options import EmbedOptions
 from creator.models.assembly import Float
 from creator.models.checkpoint import load_model
@@ -21,9 +23,17 @@ def embed(options: EmbedOptions) -> Mapping[str, object]:
     A user's history ends before DATA's `live_at`; a user without any event before it has no embedding.
 
     Raises:
-        HllmCreatorError: the model or the data cannot be read, or `out` exists.
+        UsageError: there is no such device.
+        HllmCreatorError: the model or the data cannot be read, no user has a history, or `out` exists.
     """
+    _refuse_missing_device(options.device)
     artefact, data = open_artefact(options.model, "model"), open_data(options.data, "items", "events", "ads_frame")
+    if not (data.histories.timestamps < data.live_at).any():
+        raise InputError(
+            f"no user has a history in {options.data}",
+            got=f"{len(data.events):,} events, none before live_at",
+            cure="ingest earlier events, or a later --live-at",
+        )
     with write_artefact(
         options.out, "embeddings", config={}, inputs={"model": artefact, "data": data.artefact}
     ) as draft:
@@ -50,6 +60,17 @@ def embed(options: EmbedOptions) -> Mapping[str, object]:
         f"({draft.facts['without_history']} users have no history yet) -> {options.out}"
     )
     return {**rows, **draft.facts, "out": str(options.out)}
+
+
+def _refuse_missing_device(device: str) -> None:
+    try:
+        there = torch.device(device).type != "cuda" or torch.cuda.is_available()
+    except RuntimeError:
+        there = False
+    if not there:
+        raise UsageError(
+            [f"hllm-creator embed: --device {device}: this machine has no such device"], cure="--device cpu"
+        )
 
 
 def _write(folder: Path, name: str, ids: Sequence[str], vectors: Float) -> None:

@@ -121,7 +121,7 @@ def read_settings(config: Path, changes: Sequence[str]) -> Settings:
     except OSError as error:
         raise UsageError([f"--config {config}: {error.strerror}"], cure="the configurations lie in configs/") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError([f"{config} is not TOML: {error}"]) from None
+        raise UsageError([f"{config} is not TOML: {error}"], cure="mend the file; it must be UTF-8 text") from None
     settings: Settings = {name: value for name, value in raw.items() if isinstance(value, dict)}
     faults = [f"{config}: '{name}' stands outside any section" for name in raw if name not in settings]
     for change in changes:

@@ -1,4 +1,4 @@
-"""A full disk in the middle of every stage: one clear error, no artefact, no killed process; with space it then succeeds.
+"""A full disk in the middle of every stage: one clear error, no artefact, no killed process; with space it succeeds.
 
 The disk is a real one of a few KiB (tmpfs) where mounting is allowed; elsewhere the system refuses to grow any file of
 the program past that size.
