@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from serving import console, problems
 from serving.access import Access
 from serving.edge import Edge
+from serving.fast_lane import FastLane
 from serving.intake import Intake
 from serving.keys import Scope
 from serving.live import Live
@@ -25,7 +25,7 @@ from serving.metrics import Metrics
 from serving.problems import FieldFault, Problem, Refused, documented
 from serving.settings import MAX_BATCH, MAX_ID_CHARACTERS, Settings, usual_queue
 from serving.spool import SpoolFull
-from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_body
+from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_body, encode
 
 UserQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["u017"])]
 AdQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["a03"])]
@@ -62,6 +62,8 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     access = Access(settings.keys, live, settings.rate_limit)
     metrics = Metrics(live, intake)
     problems.install(app)
+    if settings.open_lookups:
+        app.add_middleware(FastLane, live=live, metrics=metrics)
     app.add_middleware(
         Edge,
         metrics=metrics,
@@ -78,7 +80,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
 
 
 def _json(body: Mapping[str, object], status: int = 200) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False).encode(), status, media_type="application/json")
+    return Response(encode(body), status, media_type="application/json")
 
 
 def _add_lookups(app: FastAPI, live: Live, metrics: Metrics, keyed: Sequence[params.Depends]) -> None:
@@ -95,9 +97,9 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics, keyed: Sequence[par
         """The title this user sees of this ad: the cluster's, or the original and why."""
         answer = live.tables.answer(user_id, ad_id, store_up=live.store_up)
         if answer is None:
-            metrics.lookups.labels("unknown_ad").inc()
+            metrics.lookup("unknown_ad").inc()
             raise Refused(404, "unknown-ad", "The live release has no ad of this id.")
-        metrics.lookups.labels(answer.reason or "cluster").inc()
+        metrics.lookup(answer.reason or "cluster").inc()
         return _json(answer_body(answer))
 
     @app.post(
@@ -112,7 +114,7 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics, keyed: Sequence[par
         tables, store_up = live.tables, live.store_up
         bodies = [answer_body(tables.answer(p.user_id, p.ad_id, store_up=store_up)) for p in body.pairs]
         for reason, count in Counter(entry["reason"] for entry in bodies).items():
-            metrics.lookups.labels(reason or "cluster").inc(count)
+            metrics.lookup(reason or "cluster").inc(count)
         return _json({"titles": bodies})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Mapping
@@ -103,4 +104,5 @@ class Live:
             )
         ads = {ad_id: AdTitles(title, titles.get(ad_id, {})) for ad_id, title in originals.items()}
         self.tables = Tables(self._before | ads, users, found)
+        gc.freeze()  # the tables hold no cycles, and are not to be searched for any while requests wait
         LOG.info("release taken up", extra={"facts": {"release": found.release, "titles": count, "users": len(users)}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -27,18 +28,22 @@ class Metrics:
 
     def __init__(self, live: Live, intake: Intake) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
+        requests = Counter(
             "hllm_requests_total", "Requests by route and status.", ("route", "status"), registry=self._registry
         )
-        self.seconds = Histogram(
+        seconds = Histogram(
             "hllm_request_seconds", "Time to answer, by route.", ("route",), buckets=BUCKETS_S, registry=self._registry
         )
-        self.lookups = Counter(
+        lookups = Counter(
             "hllm_lookups_total",
             "Look-ups by what was answered: cluster, or why it was the original.",
             ("answer",),
             registry=self._registry,
         )
+        # `labels` looks its child up under a lock and by text; kept here it is one look into a dictionary
+        self._request = cache(lambda route, status: requests.labels(route, str(status)))
+        self._time = cache(seconds.labels)
+        self.lookup = cache(lookups.labels)
         self.event_delay = Histogram(
             "hllm_event_delay_seconds",
             "From an event to its arrival.",
@@ -55,6 +60,17 @@ class Metrics:
         for name, (text, read) in shown.items():
             Gauge(name, text, registry=self._registry).set_function(read)
         self._registry.register(_Carried(intake))
+
+    def count_request(self, route: str, status: int, seconds: float) -> None:
+        """Count one request.
+
+        Args:
+            route: the route's pattern, or "none".
+            status: what was answered.
+            seconds: how long it took.
+        """
+        self._request(route, status).inc()
+        self._time(route).observe(seconds)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -188,6 +190,14 @@ class Health(BaseModel):
     status: Literal["ok", "ready", "degraded"]
     release: int | None = None
     store: Literal["up", "down"] | None = None
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def encode(body: Mapping[str, object]) -> bytes:
+    """A body as JSON."""
+    return _ENCODER.encode(body).encode()
 
 
 def answer_body(answer: Answer | None) -> dict[str, object]:
