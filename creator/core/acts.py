@@ -122,6 +122,12 @@ class AdActs:
         own, events = self._before(users, as_of)
         return LogCounts(_logs(own).toarray(), self.popularity, np.log1p(events).astype(np.float32))
 
+    def log_pairs(self, users: Rows, ads: Rows, as_of: Moments) -> Floats:
+        """The three counts of single pairs, each [N], as `LogCounts.pairs` gives them: [N, 3]."""
+        events = past_events(self._histories, users, as_of) - self._histories.offsets[users]
+        own = np.log1p(self.before(users, ads, as_of))
+        return np.stack([own, self.popularity[ads], np.log1p(events)], axis=-1).astype(np.float32)
+
     def mean_log_counts(
         self, users: Rows, groups: Rows, count: int, as_of: float, ads: slice, *, users_at_once: int = 65_536
     ) -> LogCounts:

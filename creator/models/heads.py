@@ -47,10 +47,14 @@ class WideCounts(nn.Module):
         self.centre = nn.Parameter(torch.zeros(COUNTS), requires_grad=False)
         self.spread = nn.Parameter(torch.ones(COUNTS), requires_grad=False)
         self.trust = nn.Parameter(torch.ones(1))
-        out = nn.Linear(hidden, 1)
-        nn.init.zeros_(out.weight)
-        nn.init.zeros_(out.bias)
-        self.mlp = nn.Sequential(nn.Linear(COUNTS, hidden), nn.GELU(), out)
+        self.inner, self.outer = nn.Linear(COUNTS, hidden), nn.Linear(hidden, 1)
+        self.start_at(0.0)
+
+    @torch.no_grad()
+    def start_at(self, logit: float) -> None:
+        """Answer with one logit whatever the counts."""
+        self.outer.weight.zero_()
+        self.outer.bias.fill_(logit)
 
     @torch.no_grad()
     def measure(self, counts: Tensor) -> None:
@@ -61,7 +65,8 @@ class WideCounts(nn.Module):
 
     def forward(self, counts: Tensor) -> Tensor:
         """What the counts add to match logits: [P, 3] -> [P]."""
-        return self.mlp((counts - self.centre.detach()) / self.spread.detach()).squeeze(-1)
+        standard = (counts - self.centre.detach()) / self.spread.detach()
+        return self.outer(nn.functional.gelu(self.inner(standard))).squeeze(-1)
 
 
 class MatchHead(nn.Module):

@@ -6,6 +6,7 @@ once, and the head alone sees them thousands of times for the price of a few joi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +18,16 @@ from torch import Tensor, nn
 from creator.core.data import Data
 from creator.core.progress import Progress
 from creator.models.assembly import Float, HllmCreator
+from creator.models.heads import WideCounts
 from creator.training.impressions import ClickedImpressions
 from creator.training.matching import Matching, bce
 from creator.training.windows import WindowBatch, WindowSampler
 
 CENTRE_DRAWS = 8
+MISSES = 50_000
+PAIRS_AT_ONCE = 4_096
+COUNTS_STEPS = 200
+COUNTS_RATE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class MatchFitSettings:
         users: users a step reads.
         groups: (user, moment) groups of impressions a step reads.
         ads: ads a step asks about each of its users' acts.
-        learning_rate: its peak, ten times as much for the counts; a linear decay to zero follows.
+        learning_rate: its peak, for the vectors; a linear decay to zero follows.
         weight_decay: on matrices.
         clicks: weight of the impressions against the acts.
         seed: of every draw.
@@ -86,29 +92,61 @@ def fit_match(model: HllmCreator, data: Data, item_embeddings: Float, settings: 
     """
     matching = Matching(model, data, torch.from_numpy(item_embeddings).to(model.device))
     head, wide = model.match, model.match.wide
-    clicks = _clicks(model, data, matching, item_embeddings, settings)
-    alone = wide is not None and clicks is None
+    alone = wide is not None and not matching.has_clicks
     acts = _acts(model, data, matching, item_embeddings, settings, with_counts=alone)
+    two_passes = wide is not None and acts is not None and matching.has_clicks
+    clicks = None if two_passes else _clicks(model, data, matching, item_embeddings, settings)
     sources = [source for source in (acts, clicks) if source]
     if not sources:
         return
     model.requires_grad_(False)
-    if wide is not None:
-        draws = [sources[-1](np.random.default_rng((settings.seed, 11, n))) for n in range(CENTRE_DRAWS)]
-        wide.measure(
-            torch.from_numpy(np.concatenate([d.counts for d in draws if d.counts is not None])).to(model.device)
-        )
-    if wide is None or len(sources) == 1:
-        _optimise("match head", matching, sources, list(head.parameters()), settings, settings.learning_rate)
+    if not two_passes or wide is None:
+        if wide is not None:
+            drawn = [sources[0](np.random.default_rng((settings.seed, 11, n))).counts for n in range(CENTRE_DRAWS)]
+            wide.measure(torch.from_numpy(np.concatenate([c for c in drawn if c is not None])).to(model.device))
+        _optimise("match head", matching, sources, list(head.parameters()), settings)
         return
     for part in head.children():
         if part is not wide:
             part.apply(_start_anew)
     vectors = [p for name, p in head.named_parameters() if not name.startswith("wide.")]
-    _optimise("match head, vectors", matching, sources[:1], vectors, settings, settings.learning_rate)
+    _optimise("match head", matching, sources, vectors, settings)
+    _fit_counts(model, data, matching, item_embeddings, wide, settings)
+
+
+def _fit_counts(
+    model: HllmCreator, data: Data, matching: Matching, items: Float, wide: WideCounts, settings: MatchFitSettings
+) -> None:
+    """Fit counts and trust on all clicks and up to `MISSES` impressions that were not clicked, all at each step."""
+    clicked = ClickedImpressions.of(data, matching.ad_ids)
+    hits, misses = np.flatnonzero(clicked.clicked), np.flatnonzero(~clicked.clicked)
+    kept = np.random.default_rng((settings.seed, 11)).permutation(misses)[:MISSES]
+    some = np.sort(np.concatenate([hits, kept]))
+    group, ads = np.repeat(np.arange(len(clicked.users)), np.diff(clicked.starts))[some], clicked.ads[some]
+    groups, rows = np.unique(group, return_inverse=True)
+    batch = WindowBatch.read(data.histories, clicked.users[groups], clicked.as_of[groups], model.config.history)
+    users = _encode(model, items, batch, "users for clicks")
+    counts = torch.from_numpy(matching.acts.log_pairs(clicked.users[group], ads, clicked.as_of[group])).to(users)
+    with torch.no_grad():
+        parts = [slice(start, start + PAIRS_AT_ONCE) for start in range(0, len(some), PAIRS_AT_ONCE)]
+        vectors = torch.cat([matching.pairs(users, rows[part], ads[part]) for part in parts])
+    label = torch.from_numpy(clicked.clicked[some]).to(users)
+    odds = float(len(hits)) / max(1, len(misses))
+    shift = math.log(max(1, len(misses)) / max(1, len(kept)))
+    wide.measure(counts)
+    parameters = [wide.trust, *wide.inner.parameters(), *wide.outer.parameters()]
     nn.init.zeros_(wide.trust)
-    counts = [wide.trust, *wide.mlp.parameters()]
-    _optimise("match head, counts", matching, sources[1:], counts, settings, 10 * settings.learning_rate)
+    wide.inner.reset_parameters()
+    wide.start_at(math.log(odds))
+    for parameter in parameters:
+        parameter.requires_grad = True
+    optimiser = torch.optim.AdamW(parameters, lr=COUNTS_RATE, weight_decay=settings.weight_decay)
+    for step in range(COUNTS_STEPS):
+        for options in optimiser.param_groups:
+            options["lr"] = COUNTS_RATE * (1 - step / COUNTS_STEPS)
+        bce(wide.trust * vectors + wide(counts) + shift, label).backward()
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
 
 
 def _start_anew(part: nn.Module) -> None:
@@ -122,19 +160,18 @@ def _optimise(
     sources: Sequence[Draw],
     parameters: Sequence[nn.Parameter],
     settings: MatchFitSettings,
-    learning_rate: float,
 ) -> None:
     for parameter in parameters:
         parameter.requires_grad = True
     matrices, vectors = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
     optimiser = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-        lr=learning_rate,
+        lr=settings.learning_rate,
     )
     progress = Progress(label, settings.steps, "steps")
     for step in range(settings.steps):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate * min(1.0, (step + 1) / 50) * (1 - step / settings.steps)
+            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / 50) * (1 - step / settings.steps)
         random = np.random.default_rng((settings.seed, 7, step))
         total = torch.stack([_loss(matching, source(random)) for source in sources]).sum()
         total.backward()

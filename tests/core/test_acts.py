@@ -61,6 +61,8 @@ def test_the_three_counts_of_a_pair_by_hand(acts):
     assert np.expm1(known.users).round(5).tolist() == [3, 1]
     pairs = known.pairs(np.array([1, 0]), np.array([1, 0]))
     np.testing.assert_allclose(np.expm1(pairs), [[1, 2, 1], [2, 2, 3]], rtol=1e-5)
+    alone = acts.log_pairs(np.array([1, 0]), np.array([1, 0]), np.array([16.0, 30.0]))
+    np.testing.assert_allclose(alone, pairs, rtol=1e-6)
     np.testing.assert_array_equal(known.block(slice(1, 2))[0, 1], pairs[0])
     np.testing.assert_array_equal(known.of_ads(np.array([1])).block(slice(0, 2))[1, 0], pairs[0])
 

@@ -44,10 +44,10 @@ WIDE_SHAPES = MIXER_SHAPES | {
     "wide.centre": (3,),
     "wide.spread": (3,),
     "wide.trust": (1,),
-    "wide.mlp.0.weight": (16, 3),
-    "wide.mlp.0.bias": (16,),
-    "wide.mlp.2.weight": (1, 16),
-    "wide.mlp.2.bias": (1,),
+    "wide.inner.weight": (16, 3),
+    "wide.inner.bias": (16,),
+    "wide.outer.weight": (1, 16),
+    "wide.outer.bias": (1,),
 }
 LINEAR_SHAPES = {
     "user_tower.weight": (6, 10),
@@ -131,8 +131,8 @@ def test_the_wide_head_adds_an_mlp_on_standardised_counts_to_mixer_dot(pairs):
     torch.testing.assert_close(wide.wide.spread, torch.tensor([0.8**0.5, 1.0, 2 * 0.8**0.5]))
     w = dict(wide.wide.named_parameters())
     standard = (counts - w["centre"]) / w["spread"]
-    hidden = functional.gelu(standard @ w["mlp.0.weight"].T + w["mlp.0.bias"])
-    added = hidden @ w["mlp.2.weight"][0] + w["mlp.2.bias"]
+    hidden = functional.gelu(standard @ w["inner.weight"].T + w["inner.bias"])
+    added = hidden @ w["outer.weight"][0] + w["outer.bias"]
     assert added.abs().min() > 1e-3
     torch.testing.assert_close(wide(*pairs, counts), mixer_dot(*pairs) + added)
     wide.wide.trust.fill_(0.25)

@@ -111,7 +111,7 @@ def test_where_nobody_was_shown_an_ad_the_wide_part_learns_from_acts(backbones, 
         ads=[ad("a0", item_ids=["i0"]), ad("a1", item_id="i1"), ad("a2")],
     )  # fmt: skip
     model = backbones.build(ModelConfig(history=20, match_width=8, match_head="wide"), user_layers=1)
-    before = model.match.wide.mlp[2].weight.detach().clone()
+    before = model.match.wide.outer.weight.detach().clone()
     fit_match(model, data, model.encode_texts(data.item_texts), MatchFitSettings(steps=3, windows=20))
-    assert not torch.equal(model.match.wide.mlp[2].weight, before)
+    assert not torch.equal(model.match.wide.outer.weight, before)
     assert model.match.wide.centre[0] > 0
