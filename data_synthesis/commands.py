@@ -27,6 +27,8 @@ class IngestOptions:
         found: list[str] = []
         if options.source == "tables" and options.path is None:
             found.append("--source tables needs --path DIR, the folder of the input tables")
+        elif options.source == "tables" and options.path is not None and not options.path.is_dir():
+            found.append(f"--path: no folder at {options.path}; name the folder that holds items, events and ads")
         if options.source != "tables":
             found += [
                 f"--{name.replace('_', '-')} is only for --source tables"

@@ -356,6 +356,13 @@ def test_a_run_tells_the_bad_table_names_its_stage_and_keeps_what_others_made(wo
     assert sorted(path.name for path in run.iterdir()) == [".lock", ".stages", "notes"]
 
 
+def test_a_run_whose_folder_of_tables_is_missing_begins_nothing(world: World, tmp_path: Path) -> None:
+    done = world.call("run", tables=tmp_path / "nowhere", out=tmp_path / "RUN")
+    assert done.status == 2
+    assert f"[data]: --path: no folder at {tmp_path}/nowhere; name the folder that holds" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_output_folder_of_a_run_that_no_run_made_is_left_alone(world: World, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     _written(tmp_path / "data/precious.txt", b"years of work")
