@@ -316,3 +316,18 @@ def test_a_form_that_lacks_something_is_one_clear_page(ada: Person, service: Ser
         answer = service.http.post(f"/console/{place}", data={**sent, "csrf": csrf, "pick": "t1"})
         assert 400 <= answer.status_code < 500, (place, answer.status_code)
         assert 'role="alert"' in answer.text
+
+
+def test_while_the_store_is_away_every_page_says_so_and_none_fails(ada: Person, service: Service, store_file: str):
+    form = dict(ada.goes("/console/review").form("Approve", title_id="t1").fields)
+    for part in ("", "-wal", "-shm"):
+        Path(store_file + part).unlink(missing_ok=True)
+    until(lambda: "The store cannot be reached." in ada.goes("/console").said)
+    for page in PAGES:
+        ada.goes(f"/console{page}")
+        assert ada.status in (200, 409), page
+        assert "store" in ada.page.said, page
+    answer = service.http.post("/console/review/decide", data={**form, "action": "approve"})
+    assert answer.status_code == 409
+    assert "Nothing was changed" in answer.text
+    assert not Path(store_file).exists()
