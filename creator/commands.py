@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from creator.core.command import Command
+from creator.facts.learned.options import VerifierOptions
 from creator.generation.options import EmbedOptions, GenerateOptions
 from creator.models.convert_options import ConvertReferenceOptions
 from creator.pipeline.run import RunOptions
@@ -36,6 +37,13 @@ COMMANDS: tuple[Command, ...] = (
         GenerateOptions,
         "creator.generation.titles:generate",
         "hllm-creator generate --model MODEL --data DATA --clusters CLUSTERS --pairs PAIRS --out TITLES",
+    ),
+    Command(
+        "train-verifier",
+        "train the learned fact check of `audit --verifier` from a catalogue, by putting errors into true titles",
+        VerifierOptions,
+        "creator.facts.learned.train:train_verifier",
+        "hllm-creator train-verifier --data DATA --examples EXAMPLES --out VERIFIER",
     ),
     Command(
         "convert reference",

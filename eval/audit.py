@@ -35,6 +35,7 @@ from eval.audit_inputs import (
     source_of,
     text_field,
 )
+from eval.audit_learned import Checked, Judge, judged, load_verifier, verifier_digest
 from eval.audit_options import AuditOptions
 from eval.audit_page import write_audit_page
 from eval.audit_summary import print_summary, summarise
@@ -45,6 +46,15 @@ SAVE_EVERY_S = 2.0
 _STATE = ".progress.json"
 _ads: dict[str, Ad] = {}
 _channels: tuple[Channel, ...] = ()
+_verifier: Judge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What titles are held to beside their ads: platforms' rules, and a learned check by name."""
+
+    channels: tuple[Channel, ...] = ()
+    verifier: str = ""
 
 
 @dataclass(slots=True)
@@ -72,7 +82,9 @@ def audit(options: AuditOptions) -> Mapping[str, object]:
         InputError: an input is missing or unreadable, or no title in it could be checked.
     """
     ads_from, titles_from = source_of(options.ads, "data"), source_of(options.titles, "titles")
-    config = {"channels": list(options.channels), "shown": options.shown}
+    config: dict[str, object] = {"channels": list(options.channels), "shown": options.shown}
+    if options.verifier:
+        config["verifier"] = verifier_digest(options.verifier)
     with write_artefact(options.out, "audit", config=config, inputs={"ads": ads_from, "titles": titles_from}) as draft:
         ads = read_ads(ads_from)
         if not ads.ads:
@@ -80,7 +92,7 @@ def audit(options: AuditOptions) -> Mapping[str, object]:
         total = count_titles(titles_from)
         channels = tuple(Channel(name) for name in options.channels)
         workers = options.workers or (os.cpu_count() or 1 if total >= PARALLEL_FROM else 1)
-        rate = _check_all(draft, ads, read_titles(titles_from), total, channels, workers)
+        rate = _check_all(draft, ads, read_titles(titles_from), total, Rules(channels, options.verifier), workers)
         summary = summarise(draft.path / "verdicts.jsonl", draft.path / "rejected.jsonl", rate)
         if summary.checked + summary.rejected_titles != total:
             raise HllmCreatorError("rows went astray", got=summary.checked + summary.rejected_titles, expected=total)
@@ -101,12 +113,10 @@ def _first_reasons(rejected: list[tuple[int, str]]) -> str:
     return "; ".join(f"row {number}: {reason}" for number, reason in rejected[:3]) or "no rows"
 
 
-def _check_all(
-    draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, channels: tuple[Channel, ...], workers: int
-) -> float | None:
+def _check_all(draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, rules: Rules, workers: int) -> float | None:
     """Write verdicts.jsonl and rejected.jsonl, going on where an interrupted attempt stopped; returns titles/s."""
     done = _resume(draft)
-    _prepare(ads.ads, channels)
+    _prepare(ads.ads, rules if workers == 1 else Rules(rules.channels))
     started, first = time.monotonic(), done.rows
     progress = Progress("audit", total, "titles", done=done.rows)
     saved = started
@@ -117,7 +127,7 @@ def _check_all(
         if not first:
             for number, reason in ads.rejected:
                 rejected.write(_line({"file": "ads", "row": number, "reason": reason}))
-        for outcome in _outcomes(islice(rows, done.rows, None), done.rows, ads.ads, channels, workers):
+        for outcome in _outcomes(islice(rows, done.rows, None), done.rows, ads.ads, rules, workers):
             kept.writelines(outcome.kept)
             rejected.writelines(outcome.rejected)
             done.rows += outcome.rows
@@ -156,9 +166,7 @@ def _save(folder: Path, done: Done, kept: BinaryIO, rejected: BinaryIO) -> None:
     )
 
 
-def _outcomes(
-    rows: Iterable[Row], first: int, ads: dict[str, Ad], channels: tuple[Channel, ...], workers: int
-) -> Iterator[Outcome]:
+def _outcomes(rows: Iterable[Row], first: int, ads: dict[str, Ad], rules: Rules, workers: int) -> Iterator[Outcome]:
     """The chunks' outcomes in order; no more chunks are read ahead than keep the processes busy."""
     source = iter(rows)
     chunks = iter(lambda: list(islice(source, CHUNK)), [])
@@ -168,7 +176,7 @@ def _outcomes(
             first += len(chunk)
         return
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(ads, channels)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(ads, rules, True)) as pool:
         waiting: deque[Future[Outcome]] = deque()
         try:
             for chunk in chunks:
@@ -184,9 +192,10 @@ def _outcomes(
             ) from None
 
 
-def _prepare(ads: dict[str, Ad], channels: tuple[Channel, ...]) -> None:
-    global _ads, _channels
-    _ads, _channels = ads, channels
+def _prepare(ads: dict[str, Ad], rules: Rules, shares: bool = False) -> None:
+    """Set a process up; one that `shares` the cores with others gives the learned check one of them."""
+    global _ads, _channels, _verifier
+    _ads, _channels, _verifier = ads, rules.channels, load_verifier(rules.verifier, shares=shares)
     _facts.cache_clear()
     check("", AdFacts.of(next(iter(ads.values()))))  # reads the word lists now, not within the first title
 
@@ -199,24 +208,30 @@ def _facts(ad_id: str) -> AdFacts:
 def judge(chunk: list[Row], first: int) -> Outcome:
     """Check a chunk of rows of titles; `first` is the number of rows before it."""
     outcome = Outcome(len(chunk))
+    checked: list[Checked] = []
     for number, row in enumerate(chunk, start=first + 1):
         try:
-            outcome.kept.append(_verdict(read_row(row), number))
+            checked.append(_checked(read_row(row), number))
         except BadRowError as error:
             outcome.rejected.append(_line({"file": "titles", "row": number, "reason": str(error)}))
+    outcome.kept += [_verdict(row) for row in (judged(checked, _verifier) if _verifier else checked)]
     return outcome
 
 
-def _verdict(fields: Mapping[str, object], number: int) -> bytes:
+def _checked(fields: Mapping[str, object], number: int) -> Checked:
     ad_id, title = text_field(fields, "ad_id"), text_field(fields, "title")
     title_id = text_field(fields, "title_id", needed=False) or f"row-{number}"
     if ad_id not in _ads:
         raise BadRowError("unknown ad_id")
-    outcome = with_channels(check(title, _facts(ad_id)), title, _channels)
+    return Checked(fields, title_id, title, _ads[ad_id], with_channels(check(title, _facts(ad_id)), title, _channels))
+
+
+def _verdict(row: Checked) -> bytes:
+    outcome = row.outcome
     record: dict[str, object] = {
-        "title_id": title_id,
-        "ad_id": ad_id,
-        "title": title,
+        "title_id": row.title_id,
+        "ad_id": row.ad.ad_id,
+        "title": row.title,
         "verdict": outcome.verdict,
         "publishable": outcome.publishable,
         "findings": [
@@ -232,8 +247,8 @@ def _verdict(fields: Mapping[str, object], number: int) -> bytes:
         ],
     }
     for name in ("cluster_id", "label", "label_source"):
-        if fields.get(name) is not None:
-            record[name] = fields[name]
+        if row.fields.get(name) is not None:
+            record[name] = row.fields[name]
     return _line(record)
 
 

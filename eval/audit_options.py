@@ -21,6 +21,9 @@ class AuditOptions:
     titles: Path = option(help="titles as JSON Lines (title_id, ad_id, title), or a TITLES folder")
     out: Path = option(help="AUDIT folder to make")
     channels: tuple[ChannelName, ...] = option((), help="ad platforms whose rules the titles must keep as well")
+    verifier: str = option(
+        "", help="learned check beside the rules: a VERIFIER folder, or a Hugging Face NLI classifier's folder or id"
+    )
     workers: int = option(0, help="processes; 0 takes every core once there are enough titles")
     shown: int = option(2000, help="titles shown in report.html at most; verdicts.jsonl always holds all")
 
