@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, params
-from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -22,8 +21,9 @@ from serving.intake import Intake
 from serving.keys import Scope
 from serving.live import Live
 from serving.metrics import Metrics
-from serving.problems import FieldFault, Problem, Refused, documented
-from serving.settings import MAX_BATCH, MAX_ID_CHARACTERS, Settings, usual_queue
+from serving.openapi import openapi
+from serving.problems import NOT_READY, Refused, documented
+from serving.settings import MAX_ID_CHARACTERS, Settings, usual_queue
 from serving.spool import SpoolFull
 from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_body, encode
 
@@ -58,6 +58,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
         docs_url=None,  # that page loads its script from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
     )
     access = Access(settings.keys, live, settings.rate_limit)
     metrics = Metrics(live, intake)
@@ -75,7 +76,7 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
     _add_events(app, intake, metrics, access)
     _add_state(app, live, metrics)
     console.install(app, live, access, settings.keys, open_overview=settings.open_lookups)
-    app.openapi = lambda: _openapi(app)
+    app.openapi = lambda: openapi(app)
     return app
 
 
@@ -164,7 +165,7 @@ def _add_state(app: FastAPI, live: Live, metrics: Metrics) -> None:
         """Look-ups have ads to answer for. "degraded": the store is down and everybody sees the originals."""
         tables = live.tables
         if not tables.ads:
-            raise Refused(503, "not-ready", "No release has been published, and no ads were given with --data.")
+            raise Refused(503, *NOT_READY)
         release = None if tables.release is None else tables.release.release
         status, store = ("ready", "up") if live.store_up else ("degraded", "down")
         return _json({"status": status, "release": release, "store": store})
@@ -173,21 +174,3 @@ def _add_state(app: FastAPI, live: Live, metrics: Metrics) -> None:
     async def read_metrics() -> Response:
         """Prometheus metrics."""
         return Response(metrics.text(), media_type=metrics.content_type)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with our problem document in the place of the framework's error bodies."""
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        schemas = document["components"]["schemas"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        for model in (Problem, FieldFault):
-            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schema.pop("$defs", None)
-            schemas[model.__name__] = schema
-        document["info"]["description"] = (
-            f"Batches hold at most {MAX_BATCH:,} entries. Errors are RFC 9457 problem documents."
-        )
-        app.openapi_schema = document
-    return app.openapi_schema

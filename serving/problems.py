@@ -21,6 +21,19 @@ TOO_LARGE = "body-too-large"  # Python's phrase for 413 differs between versions
 LOG = logging.getLogger("serving.problems")
 
 
+EXAMPLES: dict[int, tuple[str, str]] = {
+    400: ("bad-request", "There was an error parsing the body."),
+    401: ("key-needed", "This needs an API key, as X-API-Key or as a bearer token."),
+    403: ("key-out-of-scope", "The key is not for this; it takes one with the scope 'write'."),
+    404: ("unknown-ad", "The live release has no ad of this id."),
+    413: (TOO_LARGE, "The body is larger than 1,048,576 bytes."),
+    422: ("invalid-request", "The request is not as documented; see errors."),
+    429: ("too-many-requests", "Too many requests from this address."),
+    503: ("queue-full", "The queue of events is full; nothing was kept. Send the same request again."),
+}
+NOT_READY = ("not-ready", "No release has been published, and no ads were given with --data.")
+
+
 class FieldFault(BaseModel):
     """One thing wrong with a request."""
 
@@ -91,6 +104,20 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
     """The OpenAPI `responses` of these problem statuses."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+
+
+def example(status: int, path: str) -> dict[str, object]:
+    """A problem document as `path` answers it with this status."""
+    name, detail = NOT_READY if path == "/readyz" else EXAMPLES[status]
+    found: dict[str, object] = {
+        "type": f"urn:hllm-creator:problem:{name}",
+        "title": name.replace("-", " "),
+        "status": status,
+        "detail": detail,
+    }
+    if status == 422:
+        found["errors"] = [{"field": "query.ad_id", "detail": "Field required"}]
+    return found
 
 
 def install(app: FastAPI) -> None:

@@ -51,6 +51,16 @@ ANSWER_EXAMPLE: JsonValue = {
     "variation": None,
     "reason": None,
 }
+ORIGINAL_EXAMPLE: JsonValue = {
+    "title": "20% off selected gear",
+    "title_id": None,
+    "source": "original",
+    "cluster_id": 3,
+    "release": 12,
+    "experiment": None,
+    "variation": None,
+    "reason": "pruned_pair",
+}
 EVENT_EXAMPLE: JsonValue = {
     "event_id": "5f0c6e1e-9f0a-4a55-8a44-0c2f3c9d8c11",
     "kind": "exposure",

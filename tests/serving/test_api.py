@@ -137,7 +137,7 @@ def test_events_are_kept_once_however_often_they_are_sent(service: Process, shop
     assert service.http.post("/v1/events", json={"events": [plain]}, headers=bearer).json()["accepted"] == 1
     with Store(shop_store) as store, store.reading() as connection:
         rows = connection.exec_driver_sql(
-            "SELECT event_id, timestamp, title_id, release FROM events ORDER BY event_id"
+            "SELECT event_id, timestamp, title_id, release FROM events WHERE event_id LIKE 'e_' ORDER BY event_id"
         ).all()
     # 2026-01-31T12:00:00Z is 1769860800 s after the epoch
     assert rows[:2] == [("e1", 1_769_860_800.0, "t1", 1), ("e2", 1_769_860_801.25, "t1", 1)]
