@@ -78,6 +78,7 @@ def assign(options: AssignOptions) -> Mapping[str, object]:
             "fitted_inertia_per_user": _fitted(standing),
             "retired": sorted(standing.retired),
             "model_digest": input_digest(embeddings, "model"),
+            "as_of": embeddings.facts.get("as_of"),
             "drift": drift.record(),
         }  # fmt: skip
         seen = np.flatnonzero(np.isfinite(placed.similarity))

@@ -59,6 +59,7 @@ def cluster(options: ClusterOptions) -> Mapping[str, object]:
         outcome = _number(found, parts, users.user_ids, reason, before)
         facts = found.facts | outcome.facts()
         facts |= {"retired": np.flatnonzero(outcome.sizes == 0).tolist(), "dissolved": found.guarded.dissolved}
+        facts |= {"as_of": embeddings.facts.get("as_of")}
         facts |= {"model_digest": input_digest(embeddings, "model")}
         row_cluster = outcome.cluster_id[order]
         write_clusters(draft, outcome, found.rows, row_cluster, options.seed)

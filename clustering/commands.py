@@ -62,6 +62,43 @@ class ClusterOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseKOptions:
+    """Settings of `choose-k`."""
+
+    embeddings: Path = option(help="EMBEDDINGS folder whose users are to be clustered")
+    out: Path = option(help="folder to make, with choice.json and choice.png")
+    k: tuple[int, ...] = option((), flags=("-k",), help="values to try (default: around half the root of the users)")
+    metric: Literal["euclidean", "cosine"] = option("euclidean", help="distance that trains and assigns")
+    floor: float | None = option(None, help="least cosine of a member to its centroid, for the reach")
+    min_size: int = option(20, help="least users in a cluster, for the reach")
+    seeds: int = option(3, help="clusterings of each K, for the stability")
+    users: int = option(50_000, help="most users to read")
+    ads: int = option(1_000, help="ads that titles are wanted for, for the cost")
+    kept_share: float = option(0.25, help="share of the pairs that pruning keeps, for the cost")
+    titles: Path | None = option(None, help="TITLES folder of an earlier run, whose pace tells the cost")
+    seconds_per_pair: float | None = option(None, help="pace of generation (default: that of the titles, else 0.1)")
+    seed: int = option(0, help="first of the seeds")
+
+    @staticmethod
+    def faults(options: ChooseKOptions) -> list[str]:
+        """Values out of range."""
+        least = {"min_size": 1, "seeds": 2, "users": 1, "ads": 1, "seed": 0}
+        found = [
+            f"{name}: got {getattr(options, name)}, expected at least {bound}"
+            for name, bound in least.items()
+            if getattr(options, name) < bound
+        ]
+        found += [f"k: got {k}, expected at least 1" for k in options.k if k < 1]
+        if options.floor is not None and not -1 <= options.floor <= 1:
+            found.append(f"floor: got {options.floor}, expected a cosine, -1 to 1")
+        if not 0 < options.kept_share <= 1:
+            found.append(f"kept_share: got {options.kept_share}, expected a share above 0 and at most 1")
+        if options.seconds_per_pair is not None and not options.seconds_per_pair > 0:
+            found.append(f"seconds_per_pair: got {options.seconds_per_pair}, expected more than 0")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class AssignOptions:
     """Settings of `assign`."""
 
@@ -125,6 +162,13 @@ COMMANDS: tuple[Command, ...] = (
         ClusterOptions,
         "clustering.cluster_stage:cluster",
         "hllm-creator cluster --embeddings run/embeddings --data run/data -k 24 --out run/clusters",
+    ),
+    Command(
+        "choose-k",
+        "Try several numbers of clusters: inertia, similarity, stability, reach and cost, and a recommendation",
+        ChooseKOptions,
+        "clustering.choice_stage:choose_k",
+        "hllm-creator choose-k --embeddings run/embeddings -k 8 16 32 64 --out run/choice",
     ),
     Command(
         "assign",
