@@ -150,7 +150,7 @@ class AdActs:
             member = sparse.csr_matrix(
                 (np.ones(len(some), np.float32), (group, np.arange(len(some)))), shape=(count, len(some))
             )
-            own += (member @ _logs(counts)).toarray()
+            own += sparse.csr_matrix(member @ _logs(counts)).toarray()
             events += member @ np.log1p(lengths).astype(np.float32)
         return LogCounts(own / sizes[:, None], popularity, events / sizes)
 
@@ -168,7 +168,7 @@ class AdActs:
         items = self._histories.items[positions]
         ones = np.ones(len(items), dtype=np.float32)
         events = sparse.csr_matrix((ones, items, row_ends), shape=(len(starts), self._items))
-        return (events @ of_item).tocsr()
+        return sparse.csr_matrix(events @ of_item)
 
 
 def _logs(counts: sparse.csr_matrix) -> sparse.csr_matrix:

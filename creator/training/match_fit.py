@@ -147,6 +147,7 @@ def _fit_counts(
         bce(wide.trust * vectors + wide(counts) + shift, label).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        wide.trust.data.clamp_(min=0.0)  # vectors that mislead are left out, not turned round
 
 
 def _start_anew(part: nn.Module) -> None:
