@@ -1,7 +1,10 @@
 """HLLM-Creator's training table in and out, and examples as a data set: nothing is lost on the way."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +17,7 @@ from creator.core.data import open_data
 from creator.training.examples import Examples
 from tests.data_synthesis.test_grounded import write_data
 from tests.domain import write_shop
+from tests.scripted_hub import hub
 
 RECORDS = Path(__file__).parents[1] / "golden" / "data" / "hllm_creator" / "records.json"
 COLUMNS = ["user_profile", "original_title", "original_description", "prompt1", "prompt2", "response", "title_list",
@@ -120,3 +124,27 @@ def test_no_data_set_is_a_plain_error(tmp_path: Path, capsys: pytest.CaptureFixt
     told = capsys.readouterr().err
     assert "no data set can be read" in told
     assert "Traceback" not in told
+
+
+def test_a_data_set_on_a_hub_is_private_and_comes_back_the_same(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    with hub("somebody/titles") as held:
+        environment = {**os.environ, "HF_ENDPOINT": held.url, "HF_TOKEN": "hf_secret", "HF_HOME": str(tmp_path / "hf")}
+        environment |= {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
+
+        def call(*words: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "creator", "examples", *words, "--repo", held.name]
+            return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+        pushed = call("push", "--examples", str(folders[1]))
+        assert pushed.returncode == 0, pushed.stderr
+        assert held.created is not None
+        assert held.created.get("private") or held.created.get("visibility") == "private"
+        loaded = call("load", "--out", str(tmp_path / "again"))
+        assert loaded.returncode == 0, loaded.stderr
+    assert "hf_secret" not in pushed.stderr + pushed.stdout + loaded.stderr
+    assert held.keys - {""} == {"Bearer hf_secret"}
+    before, after = (pd.read_parquet(folder / "examples.parquet") for folder in (folders[1], tmp_path / "again"))
+    order = ["split", "user_id", "ad_id", "as_of"]
+    pd.testing.assert_frame_equal(
+        before.sort_values(order, ignore_index=True), after.sort_values(order, ignore_index=True)
+    )
