@@ -77,13 +77,25 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]
 
 
 def begin(job: Job, run: Path, record: Record) -> None:
-    """Remove what is stale, then write down what the stage is about to be made from, in that order."""
-    sweep(job.stage, run)
-    output = run / job.stage.outputs[0]
+    """Set what is stale aside, then write down what the stage is about to be made from.
+
+    In that order, the record before the output, so that after a kill no output stands beside another's record.
+    """
+    output, place = run / job.stage.outputs[0], _place(job.stage, run)
     if job.stage.kind and output.exists():
-        output.replace(_aside(output))
         sweep(job.stage, run)
+        shutil.copyfile(place, _aside(place))
+        output.replace(_aside(output))
     _write(job.stage, run, record)
+
+
+def give_back(job: Job, run: Path) -> None:
+    """Put back what `begin` set aside: the stage failed, and what it was to replace is not lost."""
+    output, place = run / job.stage.outputs[0], _place(job.stage, run)
+    if _aside(output).exists() and _aside(place).exists() and not output.exists():
+        shutil.copyfile(_aside(place), place)
+        _aside(output).replace(output)
+        _aside(place).unlink()
 
 
 def finish(job: Job, run: Path, record: Record, words: str) -> None:
@@ -100,6 +112,7 @@ def finish(job: Job, run: Path, record: Record, words: str) -> None:
     if job.stage.closing:
         write_text(_place(job.stage, run).with_suffix(".txt"), words)
     _write(job.stage, run, replace(record, finished=True))
+    sweep(job.stage, run)
 
 
 def read_words(stage: Stage, run: Path) -> str:
@@ -108,8 +121,9 @@ def read_words(stage: Stage, run: Path) -> str:
 
 
 def sweep(stage: Stage, run: Path) -> None:
-    """Delete what an interrupted removal left behind."""
+    """Delete what was set aside."""
     shutil.rmtree(_aside(run / stage.outputs[0]), ignore_errors=True)
+    _aside(_place(stage, run)).unlink(missing_ok=True)
 
 
 def read_record(stage: Stage, run: Path) -> Record | None:

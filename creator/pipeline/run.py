@@ -18,7 +18,7 @@ from creator.core.command import option
 from creator.core.errors import StageError, UsageError
 from creator.core.progress import say
 from creator.core.registry import commands
-from creator.pipeline.freshness import begin, finish, read_words, stage_record, staleness
+from creator.pipeline.freshness import begin, finish, give_back, read_words, stage_record, staleness
 from creator.pipeline.stages import Job, plan, read_settings
 
 PROGRAM = (sys.executable, "-m", "creator")
@@ -106,6 +106,7 @@ def _bring_up_to_date(job: Job, run: Path, program: Sequence[str], lock: int) ->
     if ended.status == INTERRUPTED:
         raise KeyboardInterrupt
     if ended.status:
+        give_back(job, run)
         end = f"killed by {signal.Signals(-ended.status).name}" if ended.status < 0 else f"exit status {ended.status}"
         raise StageError(
             f"the stage '{name}' ({job.stage.command}) failed",

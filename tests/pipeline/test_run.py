@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from creator.core.errors import ArtefactError, StageError
+from creator.pipeline import freshness
 from creator.pipeline.run import execute
 from creator.pipeline.stages import plan, read_settings
 from tests.pipeline.mill import COMMANDS, STAGES
@@ -137,6 +138,46 @@ def test_a_failed_stage_is_named_and_the_finished_ones_are_kept(
     assert "the bread is burnt; try: bake again" in captured.err
     assert "Traceback" not in captured.err
     assert [name for name, did in _run(tmp_path / "run").items() if did] == ["bread", "bill"]
+
+
+def test_a_failed_stage_loses_nothing_of_what_it_was_to_replace(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    _run(run)
+    before = _content(run)
+    for _ in range(2):
+        with pytest.raises(StageError):
+            _run(run, "bread.burn=true")
+        assert _content(run) == before
+        assert not [path.name for path in (*run.iterdir(), *(run / ".stages").iterdir()) if ".stale" in path.name]
+    assert not any(_run(run).values())  # and it still counts as what it was made from
+
+
+@pytest.mark.parametrize("moment", ["copyfile", "replace", "write"])
+def test_a_kill_while_something_is_set_aside_never_leaves_it_beside_another_record(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed just after any of the three moves, then failing, then run again: as if none of it had been."""
+    run = tmp_path / "run"
+    _run(run)
+    before = _content(run)
+    holder, name = {
+        "copyfile": (freshness.shutil, "copyfile"),
+        "replace": (Path, "replace"),
+        "write": (freshness, "_write"),
+    }[moment]
+    does = getattr(holder, name)
+
+    def dies(*args: object, **named: object) -> None:
+        does(*args, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(holder, name, dies)
+        _run(run, "bread.burn=true")
+    with pytest.raises(StageError):
+        _run(run, "bread.burn=true")
+    assert _content(run) == before
+    assert not any(_run(run).values())
 
 
 def _start(config: Path, run: Path, pace_s: float) -> subprocess.Popen[str]:
