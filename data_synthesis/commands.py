@@ -159,9 +159,7 @@ COMMANDS: tuple[Command, ...] = (
         "write example titles: profile, selling point, title, fact check",
         SynthesizeOptions,
         "data_synthesis.synthesize:synthesize",
-        "hllm-creator synthesize --data runs/demo/data --out runs/demo/examples\n"
-        "  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 hllm-creator synthesize --data runs/demo/data --teacher openai "
-        "--model NAME --limit 200 --out runs/llm/examples",
+        "hllm-creator synthesize --data runs/demo/data --out runs/demo/examples",
     ),
     Command(
         "examples export",
