@@ -6,6 +6,7 @@ from creator.core.command import Command
 from eval.audit_options import AuditOptions, EvaluateAuditOptions
 from eval.judge_options import JudgeOptions
 from eval.options import MatchingOptions, ReportOptions, TitlesOptions
+from eval.pruning_options import PruningOptions
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -44,6 +45,13 @@ COMMANDS: tuple[Command, ...] = (
         run="eval.titles_report:evaluate_titles",
         example="hllm-creator evaluate titles --model MODEL --data DATA --examples EXAMPLES --clusters CLUSTERS "
         "--titles TITLES --out REPORT",
+    ),
+    Command(
+        name="evaluate pruning",
+        summary="share of real redemptions kept against the share of pairs generated, beside purchase counts",
+        options=PruningOptions,
+        run="eval.pruning_report:evaluate_pruning",
+        example="hllm-creator evaluate pruning --data DATA --clusters CLUSTERS --pairs PAIRS --out REPORT",
     ),
     Command(
         name="report",
