@@ -22,7 +22,7 @@ from clustering.kmeans import (
     useful_rows,
 )
 from clustering.standing import Standing
-from clustering.vectors import Floats, Integers, Mask, blocks, count_distinct, draw_rows
+from clustering.vectors import Floats, Integers, Mask, blocks, count_distinct, draw_rows, release
 from creator.core.errors import InputError
 from creator.core.progress import Progress, say
 
@@ -79,6 +79,7 @@ def rows_in_order(rows: Floats, order: Integers, aside: Path) -> Floats:
     copy = np.lib.format.open_memmap(aside, mode="w+", dtype=np.float32, shape=(len(order), rows.shape[1]))
     for part in blocks(*copy.shape):
         copy[part] = rows[order[part]]
+        release(rows)
     return copy
 
 

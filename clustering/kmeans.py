@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 
 from clustering.seeds import greedy_seeds, swap_seeds
-from clustering.vectors import Floats, Integers, blocks, count_distinct
+from clustering.vectors import Floats, Integers, blocks, count_distinct, release
 from creator.core.errors import InputError
 
 Metric = Literal["euclidean", "cosine"]
@@ -170,7 +170,7 @@ def polish(rows: Floats, centroids: Floats, *, metric: Metric, iterations: int) 
 
 
 def assign(rows: Floats, centroids: Floats, *, metric: Metric, told: Callable[[int], None] | None = None) -> Placement:
-    """Place every row at its nearest centroid under the metric, streaming over blocks of rows.
+    """Place every row at its nearest centroid under the metric, streaming over blocks of rows in bounded memory.
 
     Args:
         rows: [B, D], possibly memory-mapped; finite and, under "cosine", not zero.
@@ -190,6 +190,7 @@ def assign(rows: Floats, centroids: Floats, *, metric: Metric, told: Callable[[i
         near, ids = faiss.knn(prepare(block, metric) - shift, ready_centroids - shift, 1)
         cluster_id[part], distance[part] = ids[:, 0], np.maximum(near[:, 0], 0)
         similarity[part] = np.einsum("bd,bd->b", block, unit_centroids[ids[:, 0]]) / _lengths(block)
+        release(rows)
         if told:
             told(len(block))
     return Placement(cluster_id, distance, np.clip(similarity, -1, 1))

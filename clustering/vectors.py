@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,14 @@ def blocks(count: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, count))
 
 
+def release(rows: Floats) -> None:
+    """Let go of the file's pages that reading memory-mapped rows has brought into this process; they are read again
+    when they are asked for. Rows in memory are left alone."""
+    mapping = getattr(rows, "_mmap", None)
+    if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
 def find_faults(rows: Floats) -> tuple[Mask, Mask]:
     """Which rows cannot be clustered: those with a NaN or an infinity, and those that are all zero.
 
@@ -102,6 +111,7 @@ def find_faults(rows: Floats) -> tuple[Mask, Mask]:
         block = np.asarray(rows[part])
         broken[part] = ~np.isfinite(block).all(axis=1)
         zero[part] = ~block.any(axis=1)
+        release(rows)
     return broken, zero
 
 

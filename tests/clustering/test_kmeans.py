@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import faiss
 import numpy as np
 import pytest
@@ -195,3 +198,20 @@ def test_unit_centroids_are_stretched_to_their_members_mean_length():
 )
 def test_default_k_grows_with_the_root_of_the_users_and_leaves_room_for_the_least_size(users, min_size, k):
     assert default_k(users, min_size) == k
+
+
+def test_rows_streamed_from_a_file_are_placed_as_in_memory_and_their_pages_let_go(tmp_path, monkeypatch):
+    rows, centroids = blobs(4_000, 6, 64), blobs(6, 6, 64, seed=9)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    monkeypatch.setattr("clustering.vectors.BLOCK_BYTES", 500 * 64 * 4)
+
+    def resident():
+        found = re.findall(r"rows\.npy\n(?:.*\n)*?Rss:\s+(\d+) kB", Path("/proc/self/smaps").read_text())
+        return sum(map(int, found))
+
+    most: list[int] = []
+    placed = assign(mapped, centroids, metric="euclidean", told=lambda _: most.append(resident()))
+    np.testing.assert_array_equal(placed.cluster_id, assign(rows, centroids, metric="euclidean").cluster_id)
+    assert len(most) == 8
+    assert max(most) < 500  # the file has 1,000 KiB
