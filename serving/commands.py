@@ -45,7 +45,9 @@ class ServeOptions:
     refresh_s: float = option(1.0, help="how often to look for a new release, in seconds")
     max_body_kib: int = option(1024, help="the largest request body, in KiB")
     queue: Path | None = option(
-        None, help="the folder where events wait for the store; left out, beside a store's file or in the state folder"
+        None,
+        help="the folder, of this store alone, where events wait for it; left out, beside a store's file or in the "
+        "state folder",
     )
     max_queue_mib: int = option(256, help="how much may wait there, in MiB, before senders are told to wait")
     rate_limit: float = option(
