@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import statistics
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def test_every_commands_help_has_an_example_that_parses(name: str, capsys: pytes
         cli.main([*name.split(), "--help"])
     assert caught.value.code == 0
     assert f"example:\n  {command.example}" in capsys.readouterr().out
-    words = command.example.split()
+    words = shlex.split(command.example)
     words = words[words.index("hllm-creator") + 1 :]
     assert words[: len(name.split())] == name.split()
     cli.parser_of(command).parse_args(words[len(name.split()) :])
