@@ -1,0 +1,204 @@
+"""Which variation a user sees: holdout, namespace, sticky buckets, coverage, weights, in GrowthBook's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from serving.experiments.hashing import Range, bucket, bucket_ranges, choose, in_namespace, in_range
+
+HOLDOUT = "holdout"
+HELD_OUT = "held_out"
+MOST_KEY_CHARACTERS = 100
+
+Shown = Literal["cluster", "original"]
+
+
+class Why(StrEnum):
+    """How an assignment came about, or why there is none."""
+
+    HASHED = "hashed"  # by the user's place on the line
+    STICKY = "sticky"  # as it was before
+    HELD_OUT = "held_out"  # one of the holdout group, who see the originals
+    NO_USER = "no_user"  # an empty id
+    STOPPED = "stopped"  # the experiment does not run
+    OTHER_NAMESPACE = "other_namespace"  # the namespace's part belongs to another experiment
+    NOT_COVERED = "not_covered"  # outside the coverage of this stage
+    BLOCKED = "blocked"  # was in an earlier version of the experiment that must not go on
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One arm.
+
+    Args:
+        key: its name, recorded with each exposure.
+        weight: share of the experiment's users, 0 to 1.
+        shows: "cluster" for the cluster's title where there is one, "original" for the ad's own.
+    """
+
+    key: str
+    weight: float
+    shows: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment, randomised by user.
+
+    Args:
+        key: its name, recorded with each exposure.
+        variations: two or more; the first is the control.
+        coverage: share of users taken in, 0 to 1: what a ramp raises.
+        seed: of the hash; "" takes the key.
+        hash_version: 1 or 2.
+        namespace: (name, part) that the experiment's users come from; None for all.
+        ranges: explicit ranges in place of coverage and weights; None for those.
+        bucket_version: raised to draw everybody anew.
+        min_bucket_version: users who were in an older version leave the experiment.
+        sticky: whether who was assigned stays, when coverage or weights change.
+        running: whether it assigns anybody.
+    """
+
+    key: str
+    variations: tuple[Variation, ...]
+    coverage: float = 1.0
+    seed: str = ""
+    hash_version: int = 2
+    namespace: tuple[str, Range] | None = None
+    ranges: tuple[Range, ...] | None = None
+    bucket_version: int = 0
+    min_bucket_version: int = 0
+    sticky: bool = True
+    running: bool = True
+
+    @property
+    def sticky_key(self) -> str:
+        """Under which name a user's assignment is remembered."""
+        return sticky_key(self.key, self.bucket_version)
+
+    @property
+    def parts(self) -> list[Range]:
+        """The part of the line that each variation has now."""
+        if self.ranges is not None:
+            return list(self.ranges)
+        return bucket_ranges(len(self.variations), self.coverage, [arm.weight for arm in self.variations])
+
+    def faults(self) -> list[str]:
+        """What is wrong with the definition; all of it."""
+        keys = [arm.key for arm in self.variations]
+        found = [] if len(keys) >= 2 else [f"variations: got {len(keys)}, expected two or more"]
+        if len(set(keys)) < len(keys):
+            found.append("variations: a key stands twice")
+        found += [f"{name}: expected 1 to {MOST_KEY_CHARACTERS} printable characters"
+                  for name, key in [("key", self.key), *(("variation key", key) for key in keys)]
+                  if not 1 <= len(key) <= MOST_KEY_CHARACTERS or not key.isprintable()]  # fmt: skip
+        if any(not 0 <= arm.weight <= 1 for arm in self.variations):
+            found.append("weights: expected 0 to 1 each")
+        if abs(sum(arm.weight for arm in self.variations) - 1) > 1e-6:
+            found.append(f"weights: got a sum of {sum(arm.weight for arm in self.variations):g}, expected 1")
+        if not 0 <= self.coverage <= 1:
+            found.append(f"coverage: got {self.coverage:g}, expected 0 to 1")
+        if self.hash_version not in (1, 2):
+            found.append(f"hash_version: got {self.hash_version}, expected 1 or 2")
+        parts = [*(self.ranges or ()), *([self.namespace[1]] if self.namespace else [])]
+        if any(not 0 <= start <= end <= 1 for start, end in parts):
+            found.append("ranges and namespace: expected 0 <= start <= end <= 1")
+        if self.ranges is not None and len(self.ranges) != len(keys):
+            found.append(f"ranges: got {len(self.ranges)}, expected one for each of {len(keys)} variations")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What was decided for one user and one experiment.
+
+    Args:
+        experiment: its key.
+        variation: the arm; None when the user takes no part.
+        why: how it came about.
+        shows: what the user sees; None when the experiment has no say.
+        place: the user's place on the line; None where it was not needed.
+    """
+
+    experiment: str
+    variation: str | None
+    why: Why
+    shows: Shown | None = None
+    place: float | None = None
+
+
+def sticky_key(key: str, version: int) -> str:
+    """GrowthBook's name of an assignment in a user's sticky bucket document."""
+    return f"{key}__{version}"
+
+
+def assign(experiment: Experiment, user_id: str, held: Mapping[str, str] | None = None) -> Assignment:
+    """Decide one experiment for one user.
+
+    Args:
+        experiment: its definition, free of faults.
+        user_id: whom to decide for.
+        held: the user's earlier assignments, `sticky_key` -> variation; None for none.
+    """
+
+    def out(why: Why, place: float | None = None) -> Assignment:
+        return Assignment(experiment.key, None, why, place=place)
+
+    if not experiment.running:
+        return out(Why.STOPPED)
+    if not user_id:
+        return out(Why.NO_USER)
+    before, blocked = _before(experiment, held or {})
+    if before is not None and not blocked:
+        return Assignment(experiment.key, before.key, Why.STICKY, before.shows)
+    if experiment.namespace is not None and not in_namespace(user_id, *experiment.namespace):
+        return out(Why.OTHER_NAMESPACE)
+    if blocked:
+        return out(Why.BLOCKED)
+    place = bucket(experiment.seed or experiment.key, user_id, experiment.hash_version)
+    chosen = -1 if place is None else choose(place, experiment.parts)
+    if chosen < 0:
+        return out(Why.NOT_COVERED, place)
+    arm = experiment.variations[chosen]
+    return Assignment(experiment.key, arm.key, Why.HASHED, arm.shows, place)
+
+
+def _before(experiment: Experiment, held: Mapping[str, str]) -> tuple[Variation | None, bool]:
+    """What the user had, and whether an older version blocks them."""
+    if not experiment.sticky:
+        return None, False
+    older = range(experiment.min_bucket_version)
+    if any(sticky_key(experiment.key, version) in held for version in older):
+        return None, True
+    key = held.get(experiment.sticky_key)
+    return next((arm for arm in experiment.variations if arm.key == key), None), False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that runs at once.
+
+    Args:
+        experiments: in their order; a user takes part in the first that has a place for them.
+        holdout: share of users kept out of all of them, who see the originals; 0 for none.
+        holdout_seed: of that draw; the same seed keeps the same people out of one plan after another.
+    """
+
+    experiments: Sequence[Experiment] = ()
+    holdout: float = 0.0
+    holdout_seed: str = HOLDOUT
+
+    def decide(self, user_id: str, held: Mapping[str, str] | None = None) -> Assignment | None:
+        """What a user sees; None when no experiment has a say, and the look-up answers as it would without any."""
+        if self.holdout > 0 and user_id:
+            place = bucket(self.holdout_seed, user_id, 2)
+            if place is not None and in_range(place, (0.0, self.holdout)):
+                return Assignment(HOLDOUT, HELD_OUT, Why.HELD_OUT, "original", place)
+        for experiment in self.experiments:
+            found = assign(experiment, user_id, held)
+            if found.variation is not None:
+                return found
+        return None
