@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
-import statistics
 import shlex
+import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
