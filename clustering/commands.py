@@ -165,14 +165,14 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "choose-k",
-        "Try several numbers of clusters: inertia, similarity, stability, reach and cost, and a recommendation",
+        "try several numbers of clusters: inertia, similarity, stability, reach and cost, and a recommendation",
         ChooseKOptions,
         "clustering.choice_stage:choose_k",
         "hllm-creator choose-k --embeddings run/embeddings -k 8 16 32 64 --out run/choice",
     ),
     Command(
         "assign",
-        "Place new and changed users in standing clusters without refitting, and measure drift",
+        "place new and changed users in standing clusters without refitting, and measure drift",
         AssignOptions,
         "clustering.assign_stage:assign",
         "hllm-creator assign --embeddings today/embeddings --clusters run/clusters --out today/clusters",

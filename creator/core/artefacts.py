@@ -34,6 +34,7 @@ MADE_BY = {
     "pairs": "prune",
     "titles": "generate",
     "audit": "audit",
+    "verifier": "train-verifier",
     "evaluation": "evaluate",
 }
 
