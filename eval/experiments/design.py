@@ -1,0 +1,188 @@
+"""How long an experiment must run, from what users did in the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from creator.core.errors import InputError
+from creator.statistics.ratio import Arm, arm, quantile
+from creator.statistics.sequence import sharpness
+from eval.experiments.users import count, spans
+
+LONGEST_DAYS = 365
+FEWEST_CLICKS = 100
+ROUNDS, LARGEST_LIFT = 60, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the experiment is to be.
+
+    Args:
+        effect: the lift to find.
+        alpha: share of experiments without an effect that may find one.
+        power: share of experiments with that effect that find it.
+        traffic: share of users that take part.
+        treated: share of those in the treatment.
+    """
+
+    effect: float
+    alpha: float = 0.05
+    power: float = 0.8
+    traffic: float = 1.0
+    treated: float = 0.5
+
+    @property
+    def reach(self) -> float:
+        """How many standard errors the effect must be away from nought."""
+        return quantile(1 - self.alpha / 2) + quantile(self.power)
+
+    @property
+    def sequential_reach(self) -> float:
+        """The same when looking is free: at its tightest, the confidence sequence in place of the normal quantile."""
+        c = sharpness(self.alpha)
+        return float(np.sqrt((c + 1) / c * np.log((c + 1) / self.alpha**2))) + quantile(self.power)
+
+
+def needed_users(past: Arm, wanted: Wanted, *, sequential: bool = False) -> float:
+    """Users of both arms together that find the effect with the wanted power.
+
+    Args:
+        past: users as they were, over as long as the experiment will run.
+        wanted: effect, levels and shares.
+        sequential: for reading the sequential interval at that end.
+    """
+    reach = wanted.sequential_reach if sequential else wanted.reach
+    return reach**2 * _unit_variance(past, wanted, wanted.effect) / wanted.effect**2
+
+
+def detectable(past: Arm, users: float, wanted: Wanted, *, sequential: bool = False) -> float:
+    """The smallest lift that so many users of both arms find with the wanted power."""
+    reach = wanted.sequential_reach if sequential else wanted.reach
+    lift = 0.0
+    for _ in range(ROUNDS if users > 0 else 0):  # the treatment's variance grows with the lift: a fixed point
+        lift = reach * float(np.sqrt(_unit_variance(past, wanted, lift) / users))
+    return lift if 0 < lift < LARGEST_LIFT else float("nan")
+
+
+def _unit_variance(past: Arm, wanted: Wanted, lift: float) -> float:
+    """Variance of the difference over the control's rate, times the users of both arms.
+
+    What a lift does to the treatment's variance: the part that comes of clicking by chance grows with the rate, the
+    part that comes of users being different with its square.
+    """
+    total, chance = float(past.user_variance), min(float(past.user_variance), binomial_variance(past))
+    of_treatment = chance * (1 + lift) + (total - chance) * (1 + lift) ** 2
+    return (total / (1 - wanted.treated) + of_treatment / wanted.treated) / float(past.ratio) ** 2
+
+
+def binomial_variance(past: Arm) -> float:
+    """What one user would add to the rate's variance if every exposure were clicked independently."""
+    return float(past.ratio * (1 - past.ratio) / past.exposures)
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """An experiment of so many days: users it reaches, and the smallest lifts it finds."""
+
+    days: int
+    users: float
+    detectable: float
+    sequential: float
+    extrapolated: bool
+
+
+def durations(events: pd.DataFrame, wanted: Wanted) -> tuple[list[Duration], Arm]:
+    """What experiments of growing length would find, had they run over the past events.
+
+    Beyond the past's length users go on coming as they came in its second half, and each adds what one added in all.
+
+    Args:
+        events: from `read_events`.
+        wanted: effect, levels and shares.
+
+    Returns:
+        a row a length, in days; and all past users.
+
+    Raises:
+        InputError: there are too few clicks to tell a variance.
+    """
+    codes, names = pd.factorize(events["user_id"])
+    events = events.assign(user=codes)
+    start, end = float(events["timestamp"].iloc[0]), float(events["timestamp"].iloc[-1])
+    whole = _totals(events, len(names))
+    if float(whole.total_clicks) < FEWEST_CLICKS or not float(whole.user_variance) > 0:
+        got, cure = int(whole.total_clicks), "give events of a longer time"
+        raise InputError("too few clicks to plan from", got=got, expected=f"{FEWEST_CLICKS} or more", cure=cure)
+    rows: list[Duration] = []
+    for moment in spans(start, end):
+        past = _totals(events[events["timestamp"] < moment], len(names))
+        if float(past.total_clicks) >= FEWEST_CLICKS:
+            rows.append(_row(round((moment - start) / 86_400), past, float(past.users), wanted, False))
+    last = rows[-1]
+    middle = min(rows, key=lambda row: abs(row.days - last.days / 2))
+    daily = (last.users - middle.users) / max(1, last.days - middle.days)
+    while daily > 0 and rows[-1].detectable > wanted.effect and rows[-1].days < LONGEST_DAYS:
+        days = min(LONGEST_DAYS, max(rows[-1].days + 1, round(rows[-1].days * 1.1)))
+        users = (last.users + daily * (days - last.days)) / wanted.traffic
+        rows.append(_row(days, whole, users, wanted, True))
+    return rows, whole
+
+
+def _row(days: int, past: Arm, users: float, wanted: Wanted, extrapolated: bool) -> Duration:
+    users *= wanted.traffic
+    return Duration(days, users, detectable(past, users, wanted), detectable(past, users, wanted, sequential=True),
+                    extrapolated)  # fmt: skip
+
+
+def _totals(events: pd.DataFrame, users: int) -> Arm:
+    clicks, exposures = count(events, "click", users), count(events, "exposure", users)
+    return arm(clicks[exposures > 0], exposures[exposures > 0])
+
+
+def recommend(rows: Sequence[Duration], effect: float) -> Duration | None:
+    """The shortest length that finds the effect; None when none of them does."""
+    return next((row for row in rows if row.detectable <= effect), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReach:
+    """What an experiment finds in one cluster alone, and when all clusters are asked at once (Bonferroni)."""
+
+    cluster: int
+    users: int
+    rate: float
+    detectable: float
+    together: float
+
+
+def by_cluster(events: pd.DataFrame, wanted: Wanted, growth: float) -> tuple[list[ClusterReach], int]:
+    """The smallest lift for each cluster over the recommended length.
+
+    Args:
+        events: the past, with clusters.
+        wanted: effect, levels and shares.
+        growth: users of the experiment over users of the past.
+
+    Returns:
+        a row a cluster with clicks enough, and how many have too few.
+    """
+    found: list[tuple[int, Arm]] = []
+    groups = events[events["cluster_id"].notna()].groupby("cluster_id", sort=True)
+    for cluster, rows in groups:
+        codes, names = pd.factorize(rows["user_id"])
+        past = _totals(rows.assign(user=codes), len(names))
+        if float(past.total_clicks) >= FEWEST_CLICKS:
+            found.append((int(float(str(cluster))), past))
+    strict = Wanted(wanted.effect, wanted.alpha / max(1, len(found)), wanted.power, wanted.traffic, wanted.treated)
+
+    def row(cluster: int, past: Arm) -> ClusterReach:
+        users = float(past.users) * growth
+        alone, together = detectable(past, users, wanted), detectable(past, users, strict)
+        return ClusterReach(cluster, int(past.users), float(past.ratio), alone, together)
+
+    return [row(cluster, past) for cluster, past in found], len(groups) - len(found)
