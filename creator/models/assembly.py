@@ -164,18 +164,21 @@ class HllmCreator(nn.Module):
         """Soft tokens of users or centroids: [K, d_u] -> [K, D]."""
         return self.creative.user_projector(torch.from_numpy(users).to(self.device)).float().cpu().numpy()
 
-    def point_words(self, points: Sequence[str]) -> Tensor:
-        """Where selling points lie in the Creative LLM's input space: the direction of the mean word embedding of each
-        one's words, seen from the mean of the vocabulary; [P, D] of length 1."""
+    def word_means(self, phrases: Sequence[str]) -> Tensor:
+        """The mean word embedding of each phrase in the Creative LLM's input space, [P, D] fp32, without gradient."""
+        ids = [self.prompts.words(" " + phrase) for phrase in phrases]
         with torch.no_grad():
             table: Tensor = self.creative.base.get_input_embeddings().weight
-            ids = [torch.tensor(self.prompts.words(" " + point), device=self.device) for point in points]
-            means = torch.stack([table[tokens].float().mean(0) for tokens in ids])
-            return nn.functional.normalize(means - table.mean(0, dtype=torch.float32), dim=-1)
+            words = table[torch.tensor([n for part in ids for n in part], device=self.device)].float()
+            lengths = torch.tensor([len(part) for part in ids], device=self.device)
+            owner = torch.repeat_interleave(torch.arange(len(ids), device=self.device), lengths)
+            sums = torch.zeros(len(ids), words.shape[1], device=self.device).index_add_(0, owner, words)
+            return sums / lengths.clamp_min(1).unsqueeze(1)
 
     def choice_logits(self, soft_tokens: Tensor, points: Sequence[str]) -> Tensor:
-        """How well each selling point suits each soft token: scaled cosines, [B, D] -> [B, P]."""
-        return nn.functional.normalize(soft_tokens.float(), dim=-1) @ self.point_words(points).T * self.choice_scale()
+        """How well each of one ad's selling points suits each soft token: [B, D] -> [B, P], scaled cosines."""
+        towards = directions(self.word_means(points).unsqueeze(0))[0]
+        return nn.functional.normalize(soft_tokens.float(), dim=-1) @ towards.T * self.choice_scale()
 
     @torch.inference_mode()
     def choose_points(self, ad: Ad, soft_tokens: Float) -> Float:
@@ -223,3 +226,21 @@ class HllmCreator(nn.Module):
             logits = head.on_towers(*pairs, known).reshape(len(part), len(ads))
             out[start : start + len(part)] = torch.sigmoid(scale * logits + offset).float().cpu().numpy()
         return out
+
+
+def directions(means: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Where phrases lie as seen from the middle of their group, of length 1: what tells them apart from each other.
+
+    Word embeddings share a large part (the phrases of an ad have cosines of 0.93 with each other, seen from the mean of
+    the vocabulary), and in that part nothing can be chosen.
+
+    Args:
+        means: [G, P, D] mean word embeddings of the phrases of each group.
+        counted: [G, P] bool, which of them are there; all when None.
+
+    Returns:
+        [G, P, D]; zeros for a phrase that is alone, or not there.
+    """
+    there = torch.ones(means.shape[:2], device=means.device) if counted is None else counted.to(means)
+    middle = (means * there.unsqueeze(-1)).sum(1, keepdim=True) / there.sum(1).clamp_min(1)[:, None, None]
+    return nn.functional.normalize((means - middle) * there.unsqueeze(-1), dim=-1)

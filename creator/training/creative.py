@@ -13,17 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from creator.core.data import Data
 from creator.core.records import AdId
-from creator.models.assembly import Float, HllmCreator
+from creator.models.assembly import Float, HllmCreator, directions
 from creator.models.creative import Branch, Row, RowBatch
-from creator.training.drills import Drills, profile_phrases
+from creator.training.drills import Drill, Drills, profile_phrases
 from creator.training.examples import Examples, apart
 from creator.training.loop import LoopSettings, Losses, run_loop
 from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
+
+COMPANY = 12
+"""Interests beside the one that counts, at most, in a drill's soft token."""
+SOFT_LENGTH = 2.0
+"""Length of the soft tokens of fixed users when the Creative LLM begins to learn, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,23 @@ class CreativeStep:
         total = sum((weights[name] * loss for name, loss in losses.items()), start=torch.zeros((), device=users.device))
         return {**losses, "total": total}
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Give the soft tokens of fixed users a length like words have; a cosine does not care how long they grew.
+
+        Beside one twenty times as long, nothing that attention adds to its place would be seen. The match head's user
+        tower undoes the change.
+        """
+        if self._fixed is None:
+            return
+        creative = self._model.creative
+        table: Tensor = creative.base.get_input_embeddings().weight
+        length = creative.user_projector(self._fixed).norm(dim=1).mean()
+        factor = SOFT_LENGTH * table.norm(dim=1, dtype=torch.float32).mean() / length
+        creative.user_projector.weight.mul_(factor)
+        creative.profile_projector.weight.mul_(factor)
+        self._model.match.user_tower.weight.div_(factor)
+
     def creative_of_others(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Tensor:
         """The creative loss when every title is read under another user's soft token: what conditioning is worth."""
         examples = self._examples
@@ -147,7 +169,7 @@ class CreativeStep:
         prompts, examples, creative = self._model.prompts, self._examples, self._model.creative
         soft = creative.user_projector(users)
         packed: list[Row] = []
-        heard: list[str] = []
+        heard: list[Tensor] = []
         for ad in np.unique(examples.ads[rows]):
             record = self._data.ads[AdId(examples.distinct_ads[ad])]
             own = np.flatnonzero(examples.ads[rows] == ad)
@@ -157,8 +179,8 @@ class CreativeStep:
                 drill = self._drills.draw(record, titles, [examples.leads[rows[n]] for n in own], random)
             if drill is not None:
                 record, titles = drill.ad, drill.titles
-                users_of = len(users) + len(heard) + np.arange(len(own))
-                heard += drill.leads
+                users_of = len(users) + sum(map(len, heard)) + np.arange(len(own))
+                heard.append(self._heard(self._drills, drill, random))
             prompt = prompts.prompt(record, random.permutation(len(record.selling_points)).tolist())
             branches = [
                 Branch(int(user), prompt.after, prompts.title(title))
@@ -166,9 +188,19 @@ class CreativeStep:
             ]
             packed.append(Row(prompt.before, branches))
         if heard:
-            words = self._model.point_words(heard) * soft.detach().norm(dim=1).mean()
-            soft = torch.cat([soft, words.to(soft)])
+            soft = torch.cat([soft, (torch.cat(heard) * soft.detach().norm(dim=1).mean()).to(soft)])
         return creative.loss(RowBatch.of(packed).to(users.device), soft)
+
+    def _heard(self, drills: Drills, drill: Drill, random: np.random.Generator) -> Tensor:
+        """What a drill's titles hear: each its leading point, between up to `COMPANY` other interests; [titles, D]."""
+        points = list(drill.ad.selling_points)
+        others = drills.company(COMPANY, random)
+        towards, beside = (directions(self._model.word_means(part).unsqueeze(0))[0] for part in (points, others))
+        shares = random.random((len(drill.leads), COMPANY)) * (
+            np.arange(COMPANY) < random.integers(0, COMPANY + 1, (len(drill.leads), 1))
+        )
+        mixed = torch.from_numpy(shares.astype(np.float32)).to(beside) @ beside
+        return nn.functional.normalize(towards[[points.index(lead) for lead in drill.leads]] + mixed, dim=-1)
 
     def _reconstruction(self, rows: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator) -> Tensor:
         prompts, creative = self._model.prompts, self._model.creative
@@ -266,6 +298,7 @@ def train_creative(
         adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
         parameter.requires_grad = trained or adapted or (settings.train_user and name.startswith("user."))
     step = CreativeStep(model, data, examples, item_embeddings, settings)
+    step.settle()
     check = CreativeStep(model, data, held, item_embeddings, replace(settings, drills=0.0)) if len(held) else None
 
     def validate() -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 A few hundred ads are soon known by heart, and then a new ad's words are garbled. A drill cannot be remembered: every
 phrase that a selling point names is replaced by a random one, in the ad and its titles alike, and the soft token is the
-one that a perfect reader of users would send, the words of the leading point. What is left to learn is the skill
-itself: hear the soft token, find the point in the ad, write it down letter for letter. Ours.
+one that a perfect reader of users would send: the words of the leading point among those of other interests, which the
+ad does not serve. What is left to learn is the skill itself: hear the soft token, find the point in the ad, write it
+down letter for letter. Ours.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ class Drills:
 
     def draw(self, ad: Ad, titles: Sequence[str], leads: Sequence[str], random: np.random.Generator) -> Drill | None:
         """Rename every thing that the ad's points name, the same way everywhere; None when they name none, or a title
-        leads with nothing."""
+        leads with none of the points."""
         things = sorted({self._thing(point) for point in ad.selling_points} & self._things, key=len, reverse=True)
-        if not things or not all(leads):
+        if not things or not set(leads) <= set(ad.selling_points):
             return None
         drawn = random.choice(len(self._pool), size=len(things), replace=len(things) > len(self._pool))
         names = {thing.lower(): self._pool[n] for thing, n in zip(things, drawn, strict=True)}
@@ -93,6 +94,10 @@ class Drills:
             selling_points=tuple(rename(point) for point in ad.selling_points),
         )
         return Drill(renamed, [rename(title) for title in titles], [rename(lead) for lead in leads])
+
+    def company(self, count: int, random: np.random.Generator) -> list[str]:
+        """Names at random: what else a user may be interested in."""
+        return [self._pool[n] for n in random.integers(0, len(self._pool), count)]
 
     def _thing(self, point: str) -> str:
         return next((point[len(frame) + 1 :] for frame in self._frames if point.startswith(frame + " ")), point)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from creator.core.data import Data
 from creator.core.records import AdId
-from creator.models.assembly import HllmCreator
+from creator.models.assembly import HllmCreator, directions
 from creator.models.losses import alignment_loss
 from creator.training.examples import Examples
 from creator.training.matching import Matching
@@ -56,20 +56,28 @@ class UserLosses:
             of_row: [R] the user of each, a row of `users`.
             users: [B, d_u].
         """
-        examples = self._examples
+        examples, model = self._examples, self._model
         offered = [self._points[ad] for ad in examples.ads[rows]]
         decided = [n for n, row in enumerate(rows) if examples.leads[row] in offered[n]]
-        points = sorted({point for n in decided for point in offered[n]})
-        if not points:
+        if not decided:
             return users.sum() * 0.0
-        at = {point: n for n, point in enumerate(points)}
-        soft = self._model.creative.user_projector(users)
-        logits = self._model.choice_logits(soft, points)[torch.from_numpy(of_row[decided])]
-        closed = torch.ones(len(decided), len(points), dtype=torch.bool)
-        for n, row in enumerate(decided):
-            closed[n, [at[point] for point in offered[row]]] = False
-        target = torch.tensor([at[examples.leads[rows[n]]] for n in decided], device=users.device)
-        return torch.nn.functional.cross_entropy(logits.masked_fill(closed.to(users.device), -torch.inf), target)
+        ads, of_decided = np.unique(examples.ads[rows[decided]], return_inverse=True)
+        groups = [self._points[ad] for ad in ads]
+        phrases = sorted({point for points in groups for point in points})
+        at = {point: n for n, point in enumerate(phrases)}
+        listed = torch.zeros(len(groups), max(len(points) for points in groups), dtype=torch.long)
+        there = torch.zeros_like(listed, dtype=torch.bool)
+        for n, points in enumerate(groups):
+            listed[n, : len(points)] = torch.tensor([at[point] for point in points])
+            there[n, : len(points)] = True
+        there = there.to(users.device)
+        towards = directions(model.word_means(phrases)[listed.to(users.device)], there)
+        soft = nn.functional.normalize(model.creative.user_projector(users).float(), dim=-1)
+        mine = torch.from_numpy(of_decided)
+        cosines = torch.einsum("rd,rpd->rp", soft[torch.from_numpy(of_row[decided])], towards[mine])
+        logits = (cosines * model.choice_scale()).masked_fill(~there[mine], -torch.inf)
+        target = [groups[group].index(examples.leads[rows[n]]) for group, n in zip(of_decided, decided, strict=True)]
+        return nn.functional.cross_entropy(logits, torch.tensor(target, device=users.device))
 
     def alignment(self, rows: npt.NDArray[np.int64], users: Tensor) -> Tensor:
         """InfoNCE between users and the profiles of their examples: rows [B], users [B, d_u]."""

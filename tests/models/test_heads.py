@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from creator.core.acts import LogCounts
 from creator.core.errors import ModelError
+from creator.models.assembly import directions
 from creator.models.config import ModelConfig
 from creator.models.heads import MatchHead
 from tests.models.tiny import AD, sharpen
@@ -189,8 +190,16 @@ def test_points_are_chosen_by_a_softmax_over_cosines_with_their_mean_words(backb
     words = model.creative.base.get_input_embeddings().weight.detach().numpy().astype(np.float64)
     encode = model.creative.tokenizer.encode
     means = np.stack([words[encode(" " + p, add_special_tokens=False)].mean(0) for p in AD.selling_points])
-    means -= words.mean(0)
+    means -= means.mean(0)  # seen from the middle of the ad's own points
     cosines = soft @ means.T / np.outer(np.linalg.norm(soft, axis=1), np.linalg.norm(means, axis=1))
     logits = cosines / 0.05
     expected = logits - logsumexp(logits, axis=1, keepdims=True)
     np.testing.assert_allclose(model.choose_points(AD, soft), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_directions_are_seen_from_the_middle_of_what_is_there():
+    means = torch.tensor([[[3.0, 1.0], [1.0, 1.0], [50.0, 50.0]], [[2.0, 5.0], [9.0, 9.0], [9.0, 9.0]]])
+    there = torch.tensor([[True, True, False], [True, False, False]])
+    expected = torch.tensor([[[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0]] * 3])
+    torch.testing.assert_close(directions(means, there), expected)
+    torch.testing.assert_close(directions(means[:1, :2]), expected[:1, :2])

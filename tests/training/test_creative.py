@@ -72,8 +72,8 @@ def test_the_choice_loss_by_hand(model, shop, items):
     for n, row in enumerate(rows):
         points = shop.data.ads[examples.ad_ids[row]].selling_points
         ids = [model.creative.tokenizer.encode(" " + point, add_special_tokens=False) for point in points]
-        means = torch.stack([words[tokens].mean(0) for tokens in ids]) - words.mean(0)
-        logits = torch.cosine_similarity(soft[n].unsqueeze(0), means) / 0.05
+        means = torch.stack([words[tokens].mean(0) for tokens in ids])
+        logits = torch.cosine_similarity(soft[n].unsqueeze(0), means - means.mean(0)) / 0.05
         by_hand.append(-torch.log_softmax(logits, 0)[points.index(shop.examples["selling_points"].iloc[row][0])].item())
     with torch.no_grad():
         found = step.losses(rows, np.random.default_rng(0))["choice"].item()
@@ -117,6 +117,21 @@ def test_drills_hear_the_words_of_their_point_and_not_the_user(model, shop, item
     assert model.creative.user_projector.weight.grad.abs().sum() == 0
     losses_of(model, shop, items, alone)(0)["total"].backward()
     assert model.creative.user_projector.weight.grad.abs().sum() > 0
+
+
+def test_fixed_users_get_soft_tokens_of_two_words_length_and_match_as_before(model, shop, items):
+    step = losses_of(model, shop, items, replace(SETTINGS, train_user=False, bf16=False))
+    model.creative.user_projector.weight.data.mul_(40.0)
+    examples = step._examples
+    windows = [shop.data.histories.window(u, t, 20) for u, t in zip(examples.users, examples.as_of, strict=True)]
+    users = model.encode_users(items, windows)
+    ads = model.encode_texts([ad.text for ad in shop.data.ads.values()])
+    matched = model.match_probabilities(users, ads)
+    step.settle()
+    words = model.creative.base.get_input_embeddings().weight.detach()
+    lengths = np.linalg.norm(model.soft_tokens(users), axis=1)
+    assert lengths.mean() == pytest.approx(2 * words.norm(dim=1).mean().item(), rel=1e-4)
+    np.testing.assert_allclose(model.match_probabilities(users, ads), matched, rtol=1e-3, atol=1e-5)
 
 
 def test_draws_take_a_few_ads_and_distinct_examples_of_each(shop):

@@ -57,6 +57,7 @@ def test_names_come_from_all_ads_and_the_further_phrases_and_never_carry_figures
 def test_parts_of_words_stay(drills):
     ad = make_ad(0, ["red dome tent"], "Red dome tents and a red dome tent")
     drill = drills.draw(ad, [], [], np.random.default_rng(1))
+    assert drill is not None
     assert re.fullmatch(r"Red dome tents and a [\w ]+", drill.ad.title)
     assert not drill.ad.title.endswith("red dome tent") or drill.ad.selling_points == ("red dome tent",)
 
@@ -66,7 +67,15 @@ def test_ads_that_name_nothing_and_titles_that_lead_with_nothing_are_no_drills(d
     assert drills.draw(make_ad(0, [], "A thing"), ["A thing"], ["a"], random) is None
     assert drills.draw(make_ad(0, ["4.5 kg"], "A thing"), ["A thing"], ["4.5 kg"], random) is None
     assert drills.draw(ADS[0], ["A thing"], [""], random) is None
+    assert drills.draw(ADS[0], ["A thing"], ["blue dome tent"], random) is None
     assert Drills([make_ad(0, [], "A thing")]).draw(ADS[0], ["A thing"], ["red dome tent"], random) is None
+
+
+def test_company_is_drawn_from_the_same_names(drills):
+    names = drills.company(300, np.random.default_rng(0))
+    assert len(names) == 300
+    assert "walking pole" in names
+    assert "red dome tent" in names
 
 
 def test_phrases_are_read_from_profiles_and_other_texts_name_none():
