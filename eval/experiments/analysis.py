@@ -231,8 +231,8 @@ def _around(found: Comparison, z: float) -> tuple[float, float]:
 
 
 def enough(arms: tuple[Arm, Arm]) -> bool:
-    """Whether both arms have the clicks that an interval needs."""
-    return all(float(one.users) > 1 and float(one.total_clicks) >= FEWEST_CLICKS for one in arms)
+    """Whether both arms have the clicks and the variance that an interval needs."""
+    return all(float(one.total_clicks) >= FEWEST_CLICKS and float(one.variance) > 0 for one in arms)
 
 
 def _arms(clicks: Floats, exposures: Floats, treated: npt.NDArray[np.bool_]) -> tuple[Arm, Arm]:

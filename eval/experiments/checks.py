@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from creator.statistics.ratio import arm
 from eval.experiments.users import Trial
 
 SURE = 0.001  # a test of soundness speaks up below this: it is asked of every experiment
@@ -129,6 +130,13 @@ def _size(users: pd.DataFrame, shares: Mapping[str, float]) -> Check:
     clicks = {name: int(users.loc[users["variation"].eq(name), "clicks"].sum()) for name in shares}
     least = min(clicks.values())
     said = ", ".join(f"{name} {count:,}" for name, count in clicks.items())
+    alike = [
+        name for name, part in users.groupby("variation") if not arm(part["clicks"], part["exposures"]).variance > 0
+    ]
+    if alike and least >= FEWEST_CLICKS:
+        return Check(
+            "size", "refused", f"all users of {', '.join(map(str, alike))} click alike: no interval can be told"
+        )
     if least < FEWEST_CLICKS:
         return Check("size", "refused", f"too small: clicks: {said}; fewer than {FEWEST_CLICKS} in an arm")
     if least < FEW_CLICKS:

@@ -72,11 +72,12 @@ def detectable(past: Arm, users: float, wanted: Wanted, *, sequential: bool = Fa
 def _unit_variance(past: Arm, wanted: Wanted, lift: float) -> float:
     """Variance of the difference over the control's rate, times the users of both arms.
 
-    What a lift does to the treatment's variance: the part that comes of clicking by chance grows with the rate, the
-    part that comes of users being different with its square.
+    What a lift does to the treatment's variance: the part that comes of clicking by chance is rate * (1 - rate), the
+    part that comes of users being different grows with the rate's square.
     """
     total, chance = float(past.user_variance), min(float(past.user_variance), binomial_variance(past))
-    of_treatment = chance * (1 + lift) + (total - chance) * (1 + lift) ** 2
+    left = max(0.0, 1 - float(past.ratio) * (1 + lift)) / (1 - float(past.ratio))
+    of_treatment = chance * (1 + lift) * left + (total - chance) * (1 + lift) ** 2
     return (total / (1 - wanted.treated) + of_treatment / wanted.treated) / float(past.ratio) ** 2
 
 

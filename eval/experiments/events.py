@@ -7,6 +7,7 @@ each row is an exposure, and a click where it was clicked.
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -85,12 +86,13 @@ def _from_table(path: Path) -> pd.DataFrame:
         elif path.suffix == ".csv":
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         elif path.suffix == ".jsonl":
-            frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)  # pyright: ignore[reportArgumentType]
+            with path.open(encoding="utf-8-sig") as stream:
+                frame = pd.DataFrame([dict(json.loads(line)) for line in stream if line.strip()])
         else:
             raise InputError(f"{path.name} is no table", expected=".parquet, .csv or .jsonl")
     except FileNotFoundError:
         raise InputError(f"there is no {path}", cure="name a table of events") from None
-    except (OSError, ValueError, pa.ArrowException):
+    except (OSError, ValueError, TypeError, pa.ArrowException):
         raise InputError(f"{path.name} cannot be read as {path.suffix[1:]}", cure="write the file again") from None
     needed = [*REQUIRED, "clicked" if "clicked" in frame and "kind" not in frame else "kind"]
     missing = [name for name in needed if name not in frame]

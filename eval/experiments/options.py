@@ -110,7 +110,7 @@ class SimulateOptions:
 
     out: Path = option(help="folder to make")
     runs: int = option(2_000, help="experiments without an effect, and as many with one")
-    users: int = option(1_000, help="users of each experiment")
+    users: int = option(3_000, help="users of each experiment")
     days: int = option(14, help="how long each runs, with a look after each day")
     alpha: float = option(0.05, help="share of experiments without an effect that may find one")
     power: float = option(0.8, help="share of experiments with the designed effect that are to find it")

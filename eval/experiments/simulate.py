@@ -12,7 +12,7 @@ from scipy import stats
 
 from creator.core.artefacts import write_artefact
 from creator.core.progress import track
-from creator.statistics.ratio import adjusted, arm, effect, quantile
+from creator.statistics.ratio import Arm, adjusted, arm, effect, quantile
 from creator.statistics.sequence import designed_precision, half_width
 from eval.charts import Line, curve
 from eval.experiments.checks import FEWEST_CLICKS, SURE, sample_ratio
@@ -23,7 +23,7 @@ from eval.experiments.pictures import Whisker, forest
 from eval.figures import Figure, write_summary
 from eval.page import write_page
 
-PILOT = 40  # the past that the design is made from has so many times the users of one experiment
+PILOT = 200  # the past that the design is made from has so many times the users of one experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,9 @@ def simulate(options: SimulateOptions) -> dict[str, object]:
     config = {name: getattr(options, name) for name in ("runs", "users", "days", "alpha", "power", "seed")}
     with write_artefact(options.out, "evaluation", config={"of": "simulation", **config}) as draft:
         source = np.random.default_rng(options.seed)
-        pilot = draw(source, options.users * PILOT, options.days, 0.0)
-        seen = pilot.exposures[-1] > 0
-        past = arm(pilot.clicks[-1][seen], pilot.exposures[-1][seen])
+        past = _past(source, options)
         wanted = Wanted(0.1, options.alpha, options.power)
-        lift = detectable(past, options.users * float(seen.mean()), wanted)
+        lift = detectable(past, float(past.users) / PILOT, wanted)
         tau = designed_precision(options.alpha, lift, options.power)
         same, other = (
             [judge(draw(source, options.users, options.days, true), true, options.alpha, tau)
@@ -105,6 +103,14 @@ def simulate(options: SimulateOptions) -> dict[str, object]:
         print(f"{figure.label:<52}{figure.written(figure.value):>8}   {figure.interval:<18}{_meant(figure):>7}")
     return {"out": str(options.out), "lift": lift, "goals_missed": extra["goals_missed"],
             **{figure.key: figure.value for figure in figures}}  # fmt: skip
+
+
+def _past(source: np.random.Generator, options: SimulateOptions) -> Arm:
+    """What a design is made from: users without any treatment."""
+    ends = [(part.clicks[-1], part.exposures[-1]) for part in (
+        draw(source, options.users, options.days, 0.0) for _ in range(PILOT))]  # fmt: skip
+    clicks, exposures = (np.concatenate(column) for column in zip(*ends, strict=True))
+    return arm(clicks[exposures > 0], exposures[exposures > 0])
 
 
 def _figures(same: Sequence[Outcome], other: Sequence[Outcome], options: SimulateOptions) -> list[Figure]:
