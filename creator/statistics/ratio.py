@@ -91,18 +91,21 @@ class Effect:
 
 
 def effect(
-    control: Arm, treatment: Arm, shift: npt.ArrayLike = 0.0, variances: tuple[Floats, Floats] | None = None
+    control: Arm,
+    treatment: Arm,
+    shifts: tuple[float, float] = (0.0, 0.0),
+    variances: tuple[Floats, Floats] | None = None,
 ) -> Effect:
     """The effect and its standard errors, both by the delta method.
 
     Args:
         control: one arm.
         treatment: the other.
-        shift: what to take from the treatment's ratio because its users differed before the experiment (CUPED).
+        shifts: what to take from each ratio, control's first, because its users differed from all before (CUPED).
         variances: of the two ratios' estimates, control's first, where an adjustment has made them smaller.
     """
     of_control, of_treatment = variances if variances is not None else (control.variance, treatment.variance)
-    base, ratio = control.ratio, treatment.ratio - np.asarray(shift)
+    base, ratio = control.ratio - shifts[0], treatment.ratio - shifts[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         return Effect(
             ratio - base,
@@ -143,12 +146,14 @@ def adjusted(
         return None
     centred, covariates = centred[:, scale > 0] / scale[scale > 0], before[:, scale > 0] / scale[scale > 0]
     slope = np.linalg.lstsq(centred, value, rcond=None)[0]
-    left = value - centred @ slope
-    means = [covariates[chosen].mean(axis=0) for chosen in (~treated, treated)]
+    # a user who pulls the slope hides the own residual: put back as HC3 does (MacKinnon and White 1985)
+    pull = np.einsum("nc,nc->n", centred @ np.linalg.pinv(centred.T @ centred), centred)
+    left = (value - centred @ slope) / np.maximum(1 - pull, 1e-9)
+    middle = covariates.mean(axis=0)
+    shifts = [float((covariates[chosen].mean(axis=0) - middle) @ slope) for chosen in (~treated, treated)]
     variances = [np.asarray(left[chosen].var(ddof=1) / chosen.sum()) for chosen in (~treated, treated)]
-    shift = float((means[1] - means[0]) @ slope)
     gone = 1 - float((variances[0] + variances[1]) / (arms[0].variance + arms[1].variance))
-    return effect(arms[0], arms[1], shift, (variances[0], variances[1])), gone
+    return effect(arms[0], arms[1], (shifts[0], shifts[1]), (variances[0], variances[1])), gone
 
 
 def two_sided(z: npt.ArrayLike) -> Floats:

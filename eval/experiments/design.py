@@ -100,7 +100,8 @@ class Duration:
 def durations(events: pd.DataFrame, wanted: Wanted) -> tuple[list[Duration], Arm]:
     """What experiments of growing length would find, had they run over the past events.
 
-    Beyond the past's length users go on coming as they came in its second half, and each adds what one added in all.
+    Beyond the past's length users go on coming, and the smallest lift goes on falling with a power of the days, as in
+    its second half, though never faster than with their square root.
 
     Args:
         events: from `read_events`.
@@ -123,21 +124,33 @@ def durations(events: pd.DataFrame, wanted: Wanted) -> tuple[list[Duration], Arm
     for moment in spans(start, end):
         past = _totals(events[events["timestamp"] < moment], len(names))
         if float(past.total_clicks) >= FEWEST_CLICKS:
-            rows.append(_row(round((moment - start) / 86_400), past, float(past.users), wanted, False))
+            rows.append(_row(round((moment - start) / 86_400), past, float(past.users), wanted))
+    return [*rows, *_beyond(rows, wanted)], whole
+
+
+def _beyond(rows: Sequence[Duration], wanted: Wanted) -> list[Duration]:
+    """Longer experiments than the past, until one finds the effect."""
     last = rows[-1]
     middle = min(rows, key=lambda row: abs(row.days - last.days / 2))
-    daily = (last.users - middle.users) / max(1, last.days - middle.days)
-    while daily > 0 and rows[-1].detectable > wanted.effect and rows[-1].days < LONGEST_DAYS:
-        days = min(LONGEST_DAYS, max(rows[-1].days + 1, round(rows[-1].days * 1.1)))
-        users = (last.users + daily * (days - last.days)) / wanted.traffic
-        rows.append(_row(days, whole, users, wanted, True))
-    return rows, whole
+    if middle.days == last.days or not last.detectable > wanted.effect:
+        return []
+    daily = (last.users - middle.users) / (last.days - middle.days)
+    slope = float(np.log(last.detectable / middle.detectable) / np.log(last.days / middle.days))
+    found: list[Duration] = []
+    while last.days < LONGEST_DAYS and (not found or found[-1].detectable > wanted.effect):
+        days = min(LONGEST_DAYS, max((found or [last])[-1].days + 1, round((found or [last])[-1].days * 1.1)))
+        shrunk = (days / last.days) ** min(0.0, max(-0.5, slope))
+        users = last.users + daily * (days - last.days)
+        found.append(Duration(days, users, last.detectable * shrunk, last.sequential * shrunk, extrapolated=True))
+        if days == LONGEST_DAYS:
+            break
+    return found
 
 
-def _row(days: int, past: Arm, users: float, wanted: Wanted, extrapolated: bool) -> Duration:
+def _row(days: int, past: Arm, users: float, wanted: Wanted) -> Duration:
     users *= wanted.traffic
-    return Duration(days, users, detectable(past, users, wanted), detectable(past, users, wanted, sequential=True),
-                    extrapolated)  # fmt: skip
+    fixed, free = (detectable(past, users, wanted, sequential=sequential) for sequential in (False, True))
+    return Duration(days, users, fixed, free, extrapolated=False)
 
 
 def _totals(events: pd.DataFrame, users: int) -> Arm:
@@ -161,13 +174,13 @@ class ClusterReach:
     together: float
 
 
-def by_cluster(events: pd.DataFrame, wanted: Wanted, growth: float) -> tuple[list[ClusterReach], int]:
+def by_cluster(events: pd.DataFrame, wanted: Wanted, scale: float) -> tuple[list[ClusterReach], int]:
     """The smallest lift for each cluster over the recommended length.
 
     Args:
         events: the past, with clusters.
         wanted: effect, levels and shares.
-        growth: users of the experiment over users of the past.
+        scale: the smallest lift of the experiment over that of the past's length, both for everybody.
 
     Returns:
         a row a cluster with clicks enough, and how many have too few.
@@ -182,8 +195,8 @@ def by_cluster(events: pd.DataFrame, wanted: Wanted, growth: float) -> tuple[lis
     strict = Wanted(wanted.effect, wanted.alpha / max(1, len(found)), wanted.power, wanted.traffic, wanted.treated)
 
     def row(cluster: int, past: Arm) -> ClusterReach:
-        users = float(past.users) * growth
+        users = float(past.users) * wanted.traffic
         alone, together = detectable(past, users, wanted), detectable(past, users, strict)
-        return ClusterReach(cluster, int(past.users), float(past.ratio), alone, together)
+        return ClusterReach(cluster, int(past.users), float(past.ratio), alone * scale, together * scale)
 
     return [row(cluster, past) for cluster, past in found], len(groups) - len(found)

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from creator.core.artefacts import Artefact, open_artefact, write_artefact, write_text
 from eval.charts import Line, curve
-from eval.experiments.design import Duration, Wanted, binomial_variance, by_cluster, durations, needed_users, recommend
+from eval.experiments.design import (
+    Duration,
+    Wanted,
+    binomial_variance,
+    by_cluster,
+    detectable,
+    durations,
+    needed_users,
+    recommend,
+)
 from eval.experiments.events import read_events
 from eval.experiments.options import DesignOptions
 from eval.figures import finite
@@ -33,7 +42,9 @@ def design(options: DesignOptions) -> dict[str, object]:
     rows, past = durations(events, wanted)
     chosen = recommend(rows, options.effect)
     end = chosen or rows[-1]
-    clusters, small = by_cluster(events, wanted, end.users / float(past.users))
+    clusters, small = by_cluster(
+        events, wanted, end.detectable / detectable(past, float(past.users) * options.traffic, wanted)
+    )
     plan: dict[str, object] = {
         "of": "design", "effect": options.effect, "alpha": options.alpha, "power": options.power,
         "traffic": options.traffic, "treated": options.treated, "left_out": left_out,
@@ -52,10 +63,11 @@ def design(options: DesignOptions) -> dict[str, object]:
         write_page(draft.path / "report.html", "design.html.jinja", chart=_chart(rows, options.effect), **plan)
         draft.rows = {"users": int(past.users), "left_out": sum(left_out.values())}
         draft.facts = {"users": plan["users"], "days": plan["days"]}
-    when = "no length up to a year finds it" if chosen is None else f"{chosen.days} days"
-    print(f"a lift of {options.effect:.1%} at power {options.power:.0%}: {plan['users']:,} users, {when}"
-          + (" (longer than the past: extrapolated)" if plan["extrapolated"] else ""))  # fmt: skip
-    print(f"to be free to look: {plan['users_sequential']:,} users")
+    when = "no length up to a year finds it" if chosen is None else f"{chosen.days} days with those who come"
+    note = " (longer than the past: extrapolated)" if plan["extrapolated"] else ""
+    print(f"a lift of {options.effect:.1%} at power {options.power:.0%}: {when}{note}")
+    print(f"that is {plan['users']:,} users, each watched as long as the past")
+    print(f"to be free to look: {plan['users_sequential']:,}")
     return {"out": str(options.out), **{name: plan[name] for name in ("users", "users_sequential", "days")}}
 
 
