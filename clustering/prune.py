@@ -127,7 +127,7 @@ def keep_coverage(reach: Doubles, coverage: float, most: int | None) -> Pruned:
     total = reach.sum(axis=0)
     share = np.cumsum(best_first, axis=0) / np.where(total > 0, total, 1)
     needed = (share < coverage * (1 - SLACK)).sum(axis=0) + 1
-    allowed = np.minimum(needed, len(reach) if most is None else most)
+    allowed = np.minimum(needed, len(reach) if most is None else min(most, len(reach)))
     kept = (rank < allowed) & (reach > 0)
     held = np.where(allowed > 0, share[allowed - 1, np.arange(reach.shape[1])], 0)
     reason = np.empty(reach.shape, object)

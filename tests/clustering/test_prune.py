@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clustering.prune import expect_reach, find_cut, keep_budget, keep_pairs
+from clustering.prune import expect_reach, find_cut, keep_budget, keep_coverage, keep_pairs
 from creator.core.errors import UsageError
 
 # three clusters of 100, 50 and 10 users, two ads: reach is
@@ -126,6 +126,11 @@ def test_more_coverage_or_budget_only_adds_pairs(problem, low, high):
 
 
 @settings(max_examples=100, deadline=None)
+def test_a_limit_above_the_number_of_clusters_limits_nothing():
+    decided = keep_coverage(np.array([[0.0, 2.0]]), 0.7, 2)
+    np.testing.assert_array_equal(decided.kept, [[False, True]])
+
+
 @given(problem=problems(), most=st.none() | st.integers(1, 6), coverage=st.booleans())
 def test_kept_and_the_reason_agree_and_a_pair_without_reach_is_never_kept(problem, most, coverage):
     decided = keep_pairs(*problem, max_clusters_per_ad=most, **({"coverage": 0.7} if coverage else {"budget": 4}))
