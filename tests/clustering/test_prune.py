@@ -126,11 +126,6 @@ def test_more_coverage_or_budget_only_adds_pairs(problem, low, high):
 
 
 @settings(max_examples=100, deadline=None)
-def test_a_limit_above_the_number_of_clusters_limits_nothing():
-    decided = keep_coverage(np.array([[0.0, 2.0]]), 0.7, 2)
-    np.testing.assert_array_equal(decided.kept, [[False, True]])
-
-
 @given(problem=problems(), most=st.none() | st.integers(1, 6), coverage=st.booleans())
 def test_kept_and_the_reason_agree_and_a_pair_without_reach_is_never_kept(problem, most, coverage):
     decided = keep_pairs(*problem, max_clusters_per_ad=most, **({"coverage": 0.7} if coverage else {"budget": 4}))
@@ -168,3 +163,8 @@ def test_a_budget_over_blocks_of_ads_decides_as_over_all_at_once(problem, budget
 def test_an_empty_or_contradictory_goal_is_refused(settings_given, fault):
     with pytest.raises(UsageError, match=fault):
         keep_pairs(MATCH, SIZES, **settings_given)
+
+
+def test_a_limit_above_the_number_of_clusters_limits_nothing():
+    decided = keep_coverage(np.array([[0.0, 2.0]]), 0.7, 2)
+    np.testing.assert_array_equal(decided.kept, [[False, True]])
