@@ -174,13 +174,13 @@ class CreativeStep:
             record = self._data.ads[AdId(examples.distinct_ads[ad])]
             own = np.flatnonzero(examples.ads[rows] == ad)
             titles, users_of = [examples.titles[rows[n]] for n in own], of_row[own]
-            drill = None
-            if self._drills is not None and random.random() < self._settings.drills:
-                drill = self._drills.draw(record, titles, [examples.leads[rows[n]] for n in own], random)
-            if drill is not None:
-                record, titles = drill.ad, drill.titles
-                users_of = len(users) + sum(map(len, heard)) + np.arange(len(own))
-                heard.append(self._heard(self._drills, drill, random))
+            drills = self._drills
+            if drills is not None and random.random() < self._settings.drills:
+                drill = drills.draw(record, titles, [examples.leads[rows[n]] for n in own], random)
+                if drill is not None:
+                    record, titles = drill.ad, drill.titles
+                    users_of = len(users) + sum(map(len, heard)) + np.arange(len(own))
+                    heard.append(self._heard(drills, drill, random))
             prompt = prompts.prompt(record, random.permutation(len(record.selling_points)).tolist())
             branches = [
                 Branch(int(user), prompt.after, prompts.title(title))
