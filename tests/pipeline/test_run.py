@@ -180,6 +180,11 @@ def test_a_kill_while_something_is_set_aside_never_leaves_it_beside_another_reco
     assert not any(_run(run).values())
 
 
+def _hear_interrupts() -> None:
+    """Whoever runs the tests in the background has SIGINT ignored, and a child would go on ignoring it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _start(config: Path, run: Path, pace_s: float) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.pipeline.whole_mill", str(config), str(run)],
@@ -189,6 +194,7 @@ def _start(config: Path, run: Path, pace_s: float) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=_hear_interrupts,
     )
 
 
