@@ -1,6 +1,6 @@
 """Single look-ups a second beside a bare FastAPI hello on the same server, and batches, a swap and the memory.
 
-    python bench/serving_load.py --store /tmp/bench/store.db --seconds 10 --rounds 5
+    python bench/serving_load.py --store runs/bench/store.db --seconds 10 --rounds 5
 
 The store is made the first time: users, titles and two releases that share the users. Hello and look-ups take turns,
 on one server each with one worker, so that both meet the same machine. The load comes from this process over
@@ -314,7 +314,7 @@ async def measure(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--store", type=Path, default=Path("/tmp/hllm-bench/store.db"))
+    parser.add_argument("--store", type=Path, default=Path("runs/bench/store.db"))
     parser.add_argument("--users", type=int, default=2_000_000)
     parser.add_argument("--titles", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each round")

@@ -21,7 +21,7 @@ from creator.models.assembly import Float, HllmCreator, directions
 from creator.models.creative import Branch, Row, RowBatch
 from creator.training.drills import Drill, Drills, profile_phrases
 from creator.training.examples import Examples, apart
-from creator.training.loop import LoopSettings, Losses, run_loop
+from creator.training.loop import LoopSettings, Losses, run_loop, weighed
 from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
 
@@ -113,9 +113,7 @@ class CreativeStep:
             losses["matching"] = self._user_losses.matching(
                 rows[first], users, batch, random, impressions=settings.impressions, negatives=settings.negatives
             )
-        weights = {name: getattr(settings, name) for name in losses}
-        total = sum((weights[name] * loss for name, loss in losses.items()), start=torch.zeros((), device=users.device))
-        return {**losses, "total": total}
+        return weighed(losses, settings, torch.zeros((), device=users.device))
 
     @torch.no_grad()
     def settle(self) -> None:

@@ -49,6 +49,11 @@ class LoopSettings:
     bf16: bool = True
 
 
+def weighed(losses: Losses, settings: object, zero: Tensor) -> Losses:
+    """The losses and their "total", each weighed by the setting of its name; `zero` is the total of none."""
+    return {**losses, "total": sum((getattr(settings, name) * loss for name, loss in losses.items()), start=zero)}
+
+
 def learning_rate_at(step: int, settings: LoopSettings) -> float:
     """The rate of a step: linear warm-up, then a cosine from the peak to a tenth of it."""
     if step < settings.warmup_steps:

@@ -15,7 +15,7 @@ import torch
 from creator.core.data import Data
 from creator.models.assembly import Float, HllmCreator
 from creator.training.examples import Examples, apart
-from creator.training.loop import LoopSettings, Losses, run_loop
+from creator.training.loop import LoopSettings, Losses, run_loop, weighed
 from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
 
@@ -84,11 +84,7 @@ class UserStep:
             losses["matching"] = self._losses.matching(
                 first, users, batch, random, impressions=settings.impressions, negatives=settings.negatives
             )
-        total = sum(
-            (getattr(settings, name) * loss for name, loss in losses.items()),
-            start=torch.zeros((), device=users.device),
-        )
-        return {**losses, "total": total}
+        return weighed(losses, settings, torch.zeros((), device=users.device))
 
 
 def fit_users(
