@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from creator.align.options import AlignOptions
 from creator.core.command import Command
 from creator.facts.learned.options import VerifierOptions
 from creator.generation.options import EmbedOptions, GenerateOptions
@@ -23,6 +24,13 @@ COMMANDS: tuple[Command, ...] = (
         TrainOptions,
         "creator.training.stage:run_train",
         "hllm-creator train --data DATA --examples EXAMPLES --init PRETRAINED --out MODEL --steps 800",
+    ),
+    Command(
+        "align",
+        "train a model's titles on: preference pairs from fact verdicts (DPO), or a verifiable reward (GRPO)",
+        AlignOptions,
+        "creator.align.stage:run_align",
+        "hllm-creator align --model MODEL --data DATA --examples EXAMPLES --out ALIGNED --method grpo --steps 200",
     ),
     Command(
         "embed",

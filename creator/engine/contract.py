@@ -6,6 +6,7 @@ Shape letters: T prompt tokens, D model width.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 EngineName = Literal["vllm", "transformers"]
 FinishReason = Literal["stop", "length"]
 DType = Literal["auto", "fp32", "bf16"]
+PLAUSIBLE = 0.1  # of the likeliest token's probability; Li et al., Contrastive Decoding (arXiv 2210.15097), section 3.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,27 @@ class Prompt:
     Args:
         prompt_id: unique within one call of `generate`; sampling is seeded by it.
         embeds: [T, D] floating point; prompts that share a prefix, row for row, share its computation on vLLM.
+        against: [T, D] the same prompt for somebody else, where `SamplingSettings.contrast` weighs the two.
     """
 
     prompt_id: str
     embeds: torch.Tensor | np.ndarray = field(repr=False)
+    against: torch.Tensor | np.ndarray | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LengthLimit:
+    """A longest answer in characters, held to while it is written: no token is drawn that would go beyond it.
+
+    Args:
+        longest: in the limit's own units.
+        wide_units: units that a double-width character takes.
+        narrow_units: units that any other character takes.
+    """
+
+    longest: float
+    wide_units: float = 1.0
+    narrow_units: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,9 @@ class SamplingSettings:
         n: candidates per prompt; a greedy answer is one.
         seed: with a prompt's id and a candidate's number it fixes that candidate's randomness.
         stop_token_ids: end an answer beside the model's own end-of-sequence tokens.
+        limits: lengths that an answer keeps within, all of them.
+        contrast: weight w of contrastive decoding, >= 0: tokens are drawn by (1 + w) log p(. | embeds) - w log p(. |
+            against), among those at least `PLAUSIBLE` times as likely under `embeds` as the likeliest one.
 
     Raises:
         ValueError: a setting is out of range.
@@ -61,8 +83,12 @@ class SamplingSettings:
     n: int = 1
     seed: int = 0
     stop_token_ids: tuple[int, ...] = ()
+    limits: tuple[LengthLimit, ...] = ()
+    contrast: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.contrast < math.inf:
+            raise ValueError(f"a contrast of 0 or more expected, got {self.contrast}")
         if self.max_tokens < 1 or self.n < 1:
             raise ValueError(f"max_tokens and n must be at least 1, got {self.max_tokens} and {self.n}")
         if not 0 <= self.temperature <= 2 or not 0 < self.top_p <= 1:
@@ -139,17 +165,15 @@ OnDone = Callable[[Completion], None]
 
 
 class Engine(Protocol):
-    """An engine with a loaded model. Not safe for use by several threads at once."""
+    """An engine with a loaded model. Not safe for use by several threads at once.
 
-    @property
-    def width(self) -> int:
-        """D: how wide an input embedding is."""
-        ...
+    Args:
+        width: D, how wide an input embedding is.
+        stats: what it has done since it was opened.
+    """
 
-    @property
-    def stats(self) -> EngineStats:
-        """What it has done since it was opened."""
-        ...
+    width: int
+    stats: EngineStats
 
     def generate(
         self, prompts: Sequence[Prompt], settings: SamplingSettings, on_done: OnDone | None = None
@@ -204,26 +228,18 @@ def open_engine(
         EngineError: vLLM is not installed or cannot start.
         ModelError: the folder is no model, or has no tokenizer.
     """
-    if name == "vllm":
-        from creator.engine.vllm_engine import VllmEngine
+    from creator.engine.folder import read_folder
 
-        return VllmEngine(
-            model_folder,
-            tokenizer_folder=tokenizer_folder,
-            context_tokens=context_tokens,
-            dtype=dtype,
-            batch_size=batch_size,
-            enforce_eager=enforce_eager,
-        )
+    if name == "vllm":
+        from creator.engine.vllm_engine import VllmEngine, refuse_vllm
+
+        refuse_vllm()
+        folder = read_folder(model_folder, tokenizer_folder, context_tokens)
+        return VllmEngine(folder, dtype=dtype, batch_size=batch_size, enforce_eager=enforce_eager)
     from creator.engine.transformers_engine import TransformersEngine
 
-    return TransformersEngine(
-        model_folder,
-        tokenizer_folder=tokenizer_folder,
-        context_tokens=context_tokens,
-        dtype=dtype,
-        batch_size=batch_size,
-    )
+    folder = read_folder(model_folder, tokenizer_folder, context_tokens)
+    return TransformersEngine(folder, dtype=dtype, batch_size=batch_size)
 
 
 def check_prompts(prompts: Sequence[Prompt], settings: SamplingSettings, width: int, context_tokens: int) -> None:
@@ -243,6 +259,7 @@ def check_prompts(prompts: Sequence[Prompt], settings: SamplingSettings, width: 
     seen: set[str] = set()
     for prompt in prompts:
         what, shape = f"prompt '{prompt.prompt_id}' cannot be submitted", tuple(prompt.embeds.shape)
+        other = None if prompt.against is None else tuple(prompt.against.shape)
         if prompt.prompt_id in seen:
             raise EngineError(what, got="its id twice", expected="each id once")
         seen.add(prompt.prompt_id)
@@ -255,7 +272,10 @@ def check_prompts(prompts: Sequence[Prompt], settings: SamplingSettings, width: 
                 expected=f"at most {longest} ({context_tokens} with the answer's {settings.max_tokens})",
                 cure="shorten the ad's text, or open the engine with more context_tokens",
             )
-        if not _is_finite(prompt.embeds):
+        if settings.contrast and other != shape:
+            got = "no prompt to contrast with" if other is None else f"one of shape {list(other)} to contrast with"
+            raise EngineError(what, got=got, expected=f"one of shape {list(shape)}")
+        if not _is_finite(prompt.embeds) or (prompt.against is not None and not _is_finite(prompt.against)):
             raise EngineError(what, got="values that are not finite", expected="finite floating point numbers")
 
 

