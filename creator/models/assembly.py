@@ -52,6 +52,7 @@ class HllmCreator(nn.Module):
             nn.Identity() if item.width == user.width else nn.Linear(user.width, item.width, bias=False)
         )
         self.next_item_scale = LogScale(0.07)
+        self.early = nn.Linear(user.width, 1) if config.fusion == "early" else None
         if config.profile_encoder == "creative":
             self.profile_token = nn.Parameter(torch.randn(creative.width) * 0.02)
         self.prompts = PromptWriter(config, creative.tokenizer)
@@ -77,37 +78,72 @@ class HllmCreator(nn.Module):
             progress.close()
         return out[[at[text] for text in texts]]
 
-    def user_batch(self, items: Tensor, windows: Sequence[Rows], ages_s: Sequence[Seconds] | None) -> Tensor:
+    def user_batch(
+        self,
+        items: Tensor,
+        windows: Sequence[Rows],
+        ages_s: Sequence[Seconds] | None,
+        as_of: Seconds | None = None,
+    ) -> Tensor:
         """User embeddings of windows over an item table, [B, d_u]; gradients flow into the User LLM (and the table).
 
         Args:
             items: [I, d] item embeddings.
             windows: per user the rows of their items, oldest first.
-            ages_s: per user the age of each event, where the model reads ages.
+            ages_s: per user the age of each event, where the model reads times.
+            as_of: [B] epoch seconds of the reading, where it reads the calendar.
         """
-        embeds, mask, ages = self.lay_windows(items, windows, ages_s)
-        return self.user(embeds, mask, ages)
+        return self.read_windows(items, windows, ages_s, as_of)[1]
 
-    def lay_windows(
-        self, items: Tensor, windows: Sequence[Rows], ages_s: Sequence[Seconds] | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Windows as left-padded tensors: embeddings [B, L, d], mask [B, L], ages [B, L] or None."""
-        length = max(1, max(len(window) for window in windows))
-        rows = torch.zeros(len(windows), length, dtype=torch.long)
-        mask = torch.zeros(len(windows), length)
-        ages = torch.ones(len(windows), length, dtype=torch.float32)
-        for b, window in enumerate(windows):
-            if len(window):
-                rows[b, -len(window) :] = torch.from_numpy(window.astype(np.int64))
-                mask[b, -len(window) :] = 1.0
-                if ages_s is not None:
-                    ages[b, -len(window) :] = torch.from_numpy(ages_s[b].astype(np.float32))
-        with_age = self.user.age is not None
-        return (
-            items[rows.to(items.device)] * mask.unsqueeze(-1).to(items),
-            mask.to(items.device),
-            ages.to(items.device) if with_age else None,
-        )
+    def read_windows(
+        self,
+        items: Tensor,
+        windows: Sequence[Rows],
+        ages_s: Sequence[Seconds] | None,
+        as_of: Seconds | None = None,
+        *,
+        with_user: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        """The state at each event of the windows [E, d_u], window by window, and the user embeddings [B, d_u]."""
+        flat, lengths, ages, times = self._lay(items, windows, ages_s, as_of)
+        return self.user.read(flat, lengths, ages, times, with_user=with_user)
+
+    def early_logits(
+        self,
+        items: Tensor,
+        windows: Sequence[Rows],
+        targets: Tensor,
+        ages_s: Sequence[Seconds] | None = None,
+        as_of: Seconds | None = None,
+    ) -> Tensor:
+        """Whether each user clicks each of their targets, by early fusion: targets [B, C, d] -> logits [B, C].
+
+        Raises:
+            ModelError: the model was not made with fusion "early".
+        """
+        if self.early is None:
+            raise ModelError("the model has no early fusion", got=self.config.fusion, expected="early")
+        flat, lengths, ages, times = self._lay(items, windows, ages_s, as_of)
+        return self.early(self.user.read_before(flat, lengths, targets, ages, times).float()).squeeze(-1)
+
+    def _lay(
+        self,
+        items: Tensor,
+        windows: Sequence[Rows],
+        ages_s: Sequence[Seconds] | None,
+        as_of: Seconds | None,
+    ) -> tuple[Tensor, list[int], Tensor | None, Tensor | None]:
+        """Windows end to end: embeddings [E, d], lengths [B], and ages and times [E] where they are read."""
+        device, user = items.device, self.user
+        rows = np.concatenate(windows).astype(np.int64) if len(windows) else np.zeros(0, np.int64)
+        ages = times = None
+        if ages_s is not None and (user.age is not None or user.calendar is not None):
+            flat = np.concatenate(ages_s).astype(np.float64) if len(ages_s) else np.zeros(0)
+            ages = torch.from_numpy(flat.astype(np.float32)).to(device)
+            if user.calendar is not None and as_of is not None:
+                moments = np.repeat(np.asarray(as_of, dtype=np.float64), [len(part) for part in ages_s])
+                times = torch.from_numpy(moments - flat).to(device)
+        return items[torch.from_numpy(rows).to(device)], [len(window) for window in windows], ages, times
 
     @torch.inference_mode()
     def encode_users(
@@ -115,28 +151,40 @@ class HllmCreator(nn.Module):
         item_embeddings: Float,
         windows: Sequence[Rows],
         ages_s: Sequence[Seconds] | None = None,
+        as_of: Seconds | None = None,
         *,
         label: str = "",
-        batch: int = 128,
+        batch: int = 16_384,
     ) -> Float:
         """User embeddings, [B, d_u]: every item's embedding is read from the table, none is computed again.
 
         Args:
             item_embeddings: [I, d].
             windows: per user the rows of their items, oldest first, at most `config.history` of them are read.
-            ages_s: per user the age in seconds of each event, in the same order.
+            ages_s: per user the age in seconds of each event, in the same order, where the model reads times.
+            as_of: [B] epoch seconds at which each is read, where it reads the calendar.
             label: shows progress under that name.
-            batch: users at a time; those of similar length are run together.
+            batch: events read at a time; those of histories of similar length are run together.
         """
         items = torch.from_numpy(np.ascontiguousarray(item_embeddings)).to(self.device)
         keep = self.config.history
-        order = sorted(range(len(windows)), key=lambda b: min(len(windows[b]), keep))
+        lengths = [min(len(window), keep) for window in windows]
+        order = sorted(range(len(windows)), key=lambda b: lengths[b])
         out = np.empty((len(windows), self.user.width), dtype=np.float32)
         progress = Progress(label, len(windows), "users") if label else None
-        for start in range(0, len(order), batch):
-            part = order[start : start + batch]
+        start = 0
+        while start < len(order):
+            end = start + 1
+            events = lengths[order[start]] + 1
+            while end < len(order) and events + lengths[order[end]] < batch:
+                events += lengths[order[end]] + 1
+                end += 1
+            part = order[start:end]
             ages = [ages_s[b][-keep:] for b in part] if ages_s is not None else None
-            out[part] = self.user_batch(items, [windows[b][-keep:] for b in part], ages).float().cpu().numpy()
+            moments = np.asarray(as_of)[part] if as_of is not None else None
+            users = self.user_batch(items, [windows[b][-keep:] for b in part], ages, moments)
+            out[part] = users.float().cpu().numpy()
+            start = end
             if progress:
                 progress.advance(len(part))
         if progress:

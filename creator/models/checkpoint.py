@@ -69,7 +69,7 @@ def build_model(
         else ()
     )
     config = replace(config, user_prompt_ids=prompt_ids)
-    user = UserEncoder(user_llm, item.width, prompt_ids, with_age=config.time_features == "age")
+    user = UserEncoder(user_llm, item.width, prompt_ids, time=config.time_features)
     creative_llm: Any = read_causal_llm(creative_folder, config.creative_layers, dtype)
     if config.lora_rank:
         creative_llm = with_adapters(creative_llm, config.lora_rank)
@@ -151,7 +151,7 @@ def load_model(
         read_decoder(folder / FOLDERS["user"], 0),
         item.width,
         config.user_prompt_ids,
-        with_age=config.time_features == "age",
+        time=config.time_features,
     )
     creative_llm: Any = read_causal_llm(creative_folder, config.creative_layers if light else 0, dtype or "auto")
     if light or (adapters and config.lora_rank):

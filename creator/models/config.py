@@ -15,14 +15,16 @@ class ModelConfig:
 
     Args:
         item_pooling: how an item's text becomes one vector: the state at a learned [ITEM] vector (causal Item LLM,
-            HLLM section 3.1) or the mean state, scaled to unit variance (BERT-type sentence encoder).
+            HLLM section 3.1) or the mean state, scaled to unit variance (always for a BERT-type sentence encoder).
         item_text_tokens: an item's text is cut to this many tokens.
         item_prompt: words in front of every item's text that is not empty (HLLM's instruction).
         item_start: whether a decoder's begin-of-sequence token stands in front of them (as HLLM does and HLLM-Creator
             does not).
         history: items of a user's history that the User LLM reads, the latest ones.
-        time_features: what is added to each item embedding: nothing, or a learned embedding of the event's age
-            (half-octaves of the time before the user is read).
+        time_features: what is added to each item embedding: nothing, a learned embedding of the event's age
+            (half-octaves of the time before the user is read), or one of its date and time of day (HLLM section 3.4).
+        fusion: how a target meets the history where behaviour is predicted: "late" (the match head on the user
+            embedding) or "early" too (the target behind the history, a logit off its state; HLLM section 3.3).
         user_prompt: text read between the history and the learned [USER] vector.
         user_prompt_ids: its token ids in the User LLM's vocabulary.
         position: where the soft token stands: "user_first" [instruction | U | ad | cue] (the reference) or
@@ -54,7 +56,8 @@ class ModelConfig:
     item_prompt: str = ""
     item_start: bool = False
     history: int = 50
-    time_features: Literal["none", "age"] = "none"
+    time_features: Literal["none", "age", "calendar"] = "none"
+    fusion: Literal["late", "early"] = "late"
     user_prompt: str = ""
     user_prompt_ids: tuple[int, ...] = ()
     position: Literal["ad_first", "user_first"] = "ad_first"

@@ -11,14 +11,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from creator.models.packing import attention_mask
+from creator.models.packing import ROW_TOKENS, run_packed
+
+BIDIRECTIONAL = frozenset(
+    [
+        "bert",
+        "roberta",
+        "xlm-roberta",
+        "mpnet",
+        "distilbert",
+        "electra",
+        "albert",
+        "camembert",
+        "deberta-v2",
+        "modernbert",
+    ]
+)
+"""Model types that read a text from both sides: they have no last state to read, and take the mean."""
 
 
 class ItemEncoder(nn.Module):
     """A pretrained language model that embeds texts.
 
     Args:
-        llm: a transformers decoder (item_token pooling) or a BERT-type encoder (mean pooling), without LM head.
+        llm: a transformers decoder, or a BERT-type encoder (mean pooling only), without LM head.
         tokenizer: its tokenizer.
         pooling: "item_token" or "mean" (see `ModelConfig.item_pooling`).
         text_tokens: texts are cut to this many tokens, the head kept; prompt and start count.
@@ -45,6 +61,8 @@ class ItemEncoder(nn.Module):
         self.start: list[int] = [tokenizer.bos_token_id] if start else []
         config: Any = llm.config
         self.width = int(config.hidden_size)
+        self.row_tokens = ROW_TOKENS
+        self.packs = config.model_type not in BIDIRECTIONAL
         if pooling == "item_token":
             self.item_token = nn.Parameter(torch.randn(self.width) * 0.02)
 
@@ -54,7 +72,7 @@ class ItemEncoder(nn.Module):
             [self.prompt + text if text else text for text in texts],
             truncation=True,
             max_length=self.text_tokens - len(self.start),
-            add_special_tokens=self.pooling == "mean",
+            add_special_tokens=not self.packs,
             padding=False,
             return_attention_mask=False,
         )["input_ids"]
@@ -67,11 +85,25 @@ class ItemEncoder(nn.Module):
             token_ids: N lists of token ids; an empty one is an empty text.
 
         Returns:
-            [N, d]; the final-norm state at [ITEM], as it is, or the mean of the states, scaled to length sqrt(d).
+            [N, d]; the final-norm state at [ITEM], as it is, or the mean of the states, scaled to length sqrt(d) (zeros
+            for a text without a token).
         """
-        if self.pooling == "mean":
+        if not self.packs:
             return self._mean(token_ids)
-        return self._at_item_token(token_ids)
+        device = next(self.llm.parameters()).device
+        learned = self.pooling == "item_token"
+        lengths = [len(ids) + learned for ids in token_ids]
+        flat = torch.tensor([t for ids in token_ids for t in (*ids, *([0] * learned))], dtype=torch.long, device=device)
+        embeds = self.llm.get_input_embeddings()(flat)  # pyright: ignore[reportCallIssue]
+        ends = (torch.cumsum(torch.tensor(lengths), 0) - 1).to(device)
+        if learned:
+            embeds = embeds.index_copy(0, ends, self.item_token.to(embeds.dtype).expand(len(lengths), -1))
+        states = run_packed(self.llm, embeds, lengths, self.row_tokens)
+        if learned:
+            return states[ends].float()
+        owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)).to(device)
+        sums = torch.zeros(len(lengths), self.width, device=device).index_add(0, owner, states.float())
+        return nn.functional.normalize(sums, dim=-1) * self.width**0.5
 
     def _mean(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
         device = next(self.llm.parameters()).device
@@ -87,19 +119,3 @@ class ItemEncoder(nn.Module):
         mean = (states * weights).sum(1) / weights.sum(1).clamp_min(1)
         # unit variance rather than unit length: what follows is initialised for inputs of that size
         return nn.functional.normalize(mean.float(), dim=-1) * self.width**0.5
-
-    def _at_item_token(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
-        device = self.item_token.device
-        lengths = [len(ids) + 1 for ids in token_ids]
-        packed = torch.tensor([t for ids in token_ids for t in (*ids, 0)], device=device).unsqueeze(0)
-        segments = torch.repeat_interleave(torch.arange(1, len(lengths) + 1), torch.tensor(lengths)).unsqueeze(0)
-        positions = torch.cat([torch.arange(n) for n in lengths]).unsqueeze(0).to(device)
-        ends = torch.cumsum(torch.tensor(lengths), 0) - 1
-        embeds = self.llm.get_input_embeddings()(packed)  # pyright: ignore[reportCallIssue]
-        embeds = embeds.index_copy(1, ends.to(device), self.item_token.to(embeds.dtype).expand(1, len(lengths), -1))
-        states = self.llm(
-            inputs_embeds=embeds,
-            position_ids=positions,
-            attention_mask=attention_mask(segments.to(device), embeds.dtype),
-        ).last_hidden_state
-        return states[0, ends.to(device)].float()

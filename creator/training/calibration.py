@@ -34,7 +34,7 @@ def calibrate(model: HllmCreator, data: Data, item_embeddings: Float) -> tuple[f
     users = np.asarray(keys["user_id"].map(data.histories.row_of), dtype=np.int64)[chosen]
     moments_s = np.asarray(keys["timestamp"], dtype=np.float64)[chosen]
     batch = WindowBatch.read(data.histories, users, moments_s, model.config.history)
-    embedded = model.encode_users(item_embeddings, batch.items, batch.ages_s, label="calibrate")
+    embedded = model.encode_users(item_embeddings, batch.items, batch.ages_s, batch.as_of, label="calibrate")
     ad_ids = sorted(set(frame["ad_id"]))
     ads = model.encode_texts([data.ads[a].text for a in ad_ids])  # pyright: ignore[reportArgumentType]
     counts = AdActs(data, ad_ids).log_counts(users, moments_s) if model.reads_counts else None

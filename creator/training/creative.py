@@ -6,6 +6,7 @@ title is a branch of its row (`creator.models.creative`). The Item LLM is frozen
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,19 +17,33 @@ import torch
 from torch import Tensor, nn
 
 from creator.core.data import Data
-from creator.core.records import AdId
+from creator.core.errors import InputError
+from creator.core.records import Ad, AdId
 from creator.models.assembly import Float, HllmCreator, directions
-from creator.models.creative import Branch, Row, RowBatch
+from creator.models.creative import Branch, Row
 from creator.training.drills import Drill, Drills, profile_phrases
 from creator.training.examples import Examples, apart
 from creator.training.loop import LoopSettings, Losses, run_loop, weighed
+from creator.training.row_loss import row_loss
 from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
 
-COMPANY = 12
-"""Interests beside the one that counts, at most, in a drill's soft token."""
+COMPANY = 60
+"""Interests beside the one that counts, at most, in a drill's soft token; in half of it the leading point is as faint as
+in a user's (a cosine of about 0.25)."""
 SOFT_LENGTH = 2.0
-"""Length of the soft tokens of fixed users when the Creative LLM begins to learn, in words."""
+"""Length of the soft tokens of fixed users when the Creative LLM begins to learn, and of drills before, in words."""
+LOUD = 0.5
+"""An interest beside the leading point can be made out from this share of the point's own length on."""
+BESIDE_USERS = (
+    "match.",
+    "choice_scale",
+    "creative.user_projector",
+    "creative.profile_projector",
+    "align_",
+    "profile_token",
+)
+"""What is trained beside the User LLM and the Creative LLM: the parts that a user embedding is read by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +58,12 @@ class CreativeSettings:
         negatives: ads against each example's own, where there are no impressions and no acts.
         creative, reconstruction, alignment, matching, choice: weights of the losses; 0 leaves one out.
         train_user: whether the User LLM is trained along; if not, every user is embedded once.
+        train_words: whether the Creative LLM's word table is trained along, and the projections into it; users that
+            were fitted to it need both as they are.
         bf16: whether that is done under bfloat16 autocast.
         drills: share of a step's ads that are drills (`creator.training.drills`).
+        company_steps: steps in which drills' company grows, by the same factor each, to its full size; a lone interest is
+            heard sooner.
         seed: of every draw.
     """
 
@@ -59,9 +78,29 @@ class CreativeSettings:
     matching: float = 1.0
     choice: float = 1.0
     train_user: bool = True
+    train_words: bool = True
     bf16: bool = True
     drills: float = 0.0
+    company_steps: int = 0
     seed: int = 0
+
+    @property
+    def reads_users(self) -> bool:
+        """Whether a step reads users; drills alone need none, nor the losses on users."""
+        return self.drills < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the titles of a drill hear.
+
+    Args:
+        tokens: [titles, D], of length 1.
+        names: per title what can be made out in its token, the leading point first.
+    """
+
+    tokens: Tensor
+    names: list[list[str]]
 
 
 class CreativeStep:
@@ -80,20 +119,24 @@ class CreativeStep:
     ) -> None:
         self._model, self._data, self._examples, self._settings = model, data, examples, settings
         self._items = torch.from_numpy(item_embeddings).to(model.device)
-        self._user_losses = UserLosses(model, data, examples, self._items, align=settings.alignment > 0)
-        self._fixed = None if settings.train_user else self._embed_all(item_embeddings)
+        self._user_losses = UserLosses(model, data, examples, self._items)
+        self._fixed = self._embed_all(item_embeddings) if settings.reads_users and not settings.train_user else None
         ads = [data.ads[AdId(ad_id)] for ad_id in examples.distinct_ads]
         self._drills = Drills(ads, profile_phrases(examples.profiles)) if settings.drills else None
 
     def __call__(self, step: int) -> Losses:
         """The losses of a step by name; "total" is their weighted sum."""
-        random = np.random.default_rng((self._settings.seed, step))
-        rows = self._examples.draw(random, self._settings.ads, self._settings.titles_per_ad)
-        return self.losses(rows, random)
+        settings = self._settings
+        random = np.random.default_rng((settings.seed, step))
+        rows = self._examples.draw(random, settings.ads, settings.titles_per_ad)
+        grown = 1.0 if step >= settings.company_steps else step / settings.company_steps
+        return self.losses(rows, random, company=round((COMPANY + 1) ** grown) - 1)
 
-    def losses(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Losses:
-        """The losses on given examples."""
+    def losses(self, rows: npt.NDArray[np.int64], random: np.random.Generator, *, company: int = COMPANY) -> Losses:
+        """The losses on given examples; drills hear up to `company` interests beside the one that counts."""
         examples, settings = self._examples, self._settings
+        if not settings.reads_users:
+            return self._drilled(rows, random, company)
         windows, of_row = np.unique(np.stack([examples.users[rows], examples.as_of[rows]]), axis=1, return_inverse=True)
         first = np.unique(of_row, return_index=True)[1]
         batch = WindowBatch.read(
@@ -102,7 +145,7 @@ class CreativeStep:
         users = self._users(rows[first], batch)
         losses: Losses = {}
         if settings.creative:
-            losses["creative"] = self._creative(rows, of_row, users, random)
+            losses["creative"] = self._creative(rows, of_row, users, random, company=company)
         if settings.choice:
             losses["choice"] = self._user_losses.choice(rows, of_row, users)
         if settings.reconstruction:
@@ -125,9 +168,7 @@ class CreativeStep:
         if self._fixed is None:
             return
         creative = self._model.creative
-        table: Tensor = creative.base.get_input_embeddings().weight
-        length = creative.user_projector(self._fixed).norm(dim=1).mean()
-        factor = SOFT_LENGTH * table.norm(dim=1, dtype=torch.float32).mean() / length
+        factor = self._soft_length() / creative.user_projector(self._fixed).norm(dim=1).mean()
         creative.user_projector.weight.mul_(factor)
         creative.profile_projector.weight.mul_(factor)
         self._model.match.user_tower.weight.div_(factor)
@@ -135,6 +176,8 @@ class CreativeStep:
     def creative_of_others(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Tensor:
         """The creative loss when every title is read under another user's soft token: what conditioning is worth."""
         examples = self._examples
+        if not self._settings.reads_users:
+            return self._drilled(rows, random, COMPANY, of_others=True)["creative"]
         batch = WindowBatch.read(
             self._data.histories, examples.users[rows], examples.as_of[rows], self._model.config.history
         )
@@ -144,7 +187,7 @@ class CreativeStep:
         """User embeddings of examples [B] whose windows are laid out in `batch`: [B, d_u]."""
         if self._fixed is not None:
             return self._fixed[torch.from_numpy(rows)]
-        return self._model.user_batch(self._items, batch.items, batch.ages_s)
+        return self._model.user_batch(self._items, batch.items, batch.ages_s, batch.as_of)
 
     def _embed_all(self, item_embeddings: Float) -> Tensor:
         """The user embedding of every example, read once because it does not change: [examples, d_u]."""
@@ -155,118 +198,154 @@ class CreativeStep:
             self._data.histories, examples.users[first], examples.as_of[first], model.config.history
         )
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self._settings.bf16):
-            users = model.encode_users(item_embeddings, batch.items, batch.ages_s, label="users")
+            users = model.encode_users(item_embeddings, batch.items, batch.ages_s, batch.as_of, label="users")
         out = torch.empty(len(examples), users.shape[1])
         for rows, user in zip(of_window, users, strict=True):
             out[torch.from_numpy(rows)] = torch.from_numpy(user)
         return out.to(model.device)
 
-    def _creative(
-        self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator
-    ) -> Tensor:
-        prompts, examples, creative = self._model.prompts, self._examples, self._model.creative
-        soft = creative.user_projector(users)
-        packed: list[Row] = []
-        heard: list[Tensor] = []
-        for ad in np.unique(examples.ads[rows]):
-            record = self._data.ads[AdId(examples.distinct_ads[ad])]
-            own = np.flatnonzero(examples.ads[rows] == ad)
-            titles, users_of = [examples.titles[rows[n]] for n in own], of_row[own]
-            drills = self._drills
-            if drills is not None and random.random() < self._settings.drills:
-                drill = drills.draw(record, titles, [examples.leads[rows[n]] for n in own], random)
-                if drill is not None:
-                    record, titles = drill.ad, drill.titles
-                    users_of = len(users) + sum(map(len, heard)) + np.arange(len(own))
-                    heard.append(self._heard(drills, drill, random))
-            prompt = prompts.prompt(record, random.permutation(len(record.selling_points)).tolist())
-            branches = [
-                Branch(int(user), prompt.after, prompts.title(title))
-                for user, title in zip(users_of, titles, strict=True)
-            ]
-            packed.append(Row(prompt.before, branches))
-        if heard:
-            soft = torch.cat([soft, (torch.cat(heard) * soft.detach().norm(dim=1).mean()).to(soft)])
-        return creative.loss(RowBatch.of(packed).to(users.device), soft)
+    @torch.no_grad()
+    def _soft_length(self) -> Tensor:
+        """The length that soft tokens start with."""
+        table: Tensor = self._model.creative.base.get_input_embeddings().weight
+        return SOFT_LENGTH * table.norm(dim=1, dtype=torch.float32).mean()
 
-    def _heard(self, drills: Drills, drill: Drill, random: np.random.Generator) -> Tensor:
-        """What a drill's titles hear: each its leading point, between up to `COMPANY` other interests; [titles, D]."""
+    def _creative(
+        self,
+        rows: npt.NDArray[np.int64],
+        of_row: npt.NDArray[np.int64],
+        users: Tensor,
+        random: np.random.Generator,
+        *,
+        company: int = COMPANY,
+    ) -> Tensor:
+        """The loss on the titles of examples [R], each under a row of `users` [B, d_u]; some ads become drills."""
+        soft = self._model.creative.user_projector(users)
+        packed: list[Row] = []
+        heard: list[Heard] = []
+        for record, own in self._by_ad(rows):
+            drill = self._drill(record, rows[own], random)
+            if drill is None:
+                packed.append(self._row(record, [self._examples.titles[n] for n in rows[own]], of_row[own], random))
+            else:
+                first = len(soft) + sum(len(part.tokens) for part in heard)
+                heard.append(self._heard(drill, company, random))
+                packed.append(self._row(drill.ad, drill.titles, first + np.arange(len(own)), random))
+        if heard:
+            length = soft.detach().norm(dim=1).mean()
+            soft = torch.cat([soft, (torch.cat([part.tokens for part in heard]) * length).to(soft)])
+        return row_loss(self._model.creative, packed, soft)
+
+    def _drilled(
+        self, rows: npt.NDArray[np.int64], random: np.random.Generator, company: int, *, of_others: bool = False
+    ) -> Losses:
+        """The losses of drills alone: the titles, and what was heard told back; no user is read.
+
+        Args:
+            rows: [R] examples; those whose ads name nothing to exchange are left out.
+            random: of the draws.
+            company: interests heard beside the one that counts, at most.
+            of_others: let each title hear what the next one of its ad should.
+        """
+        prompts, creative = self._model.prompts, self._model.creative
+        packed: list[Row] = []
+        heard: list[Heard] = []
+        for record, own in self._by_ad(rows):
+            if (drill := self._drill(record, rows[own], random)) is not None:
+                first = sum(len(part.tokens) for part in heard)
+                heard.append(self._heard(drill, company, random))
+                packed.append(self._row(drill.ad, drill.titles, first + np.arange(len(own)), random))
+        zero = torch.zeros((), device=self._items.device)
+        if not packed:
+            nothing = sum((p.sum() for p in creative.llm.parameters() if p.requires_grad), start=zero) * 0.0
+            return weighed({"creative": nothing}, self._settings, zero)
+        tokens = [part.tokens.roll(int(of_others), 0) for part in heard]
+        soft = (torch.cat(tokens) * self._soft_length()).to(creative.user_projector.weight)
+        told = [", ".join(names) for part in heard for names in part.names]
+        chosen, instruction = random.permutation(len(told))[: self._settings.profiles], prompts.profile_prompt()
+        branches = [Branch(int(n), instruction, prompts.profile(told[n])) for n in chosen]
+        losses = {
+            "creative": row_loss(creative, packed, soft),
+            "reconstruction": row_loss(creative, _in_rows(branches), soft),
+        }
+        return weighed(losses, self._settings, zero)
+
+    def _by_ad(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Ad, npt.NDArray[np.int64]]]:
+        """Each ad of some examples, and where those examples are among them."""
+        of_row = self._examples.ads[rows]
+        for ad in np.unique(of_row):
+            yield self._data.ads[AdId(self._examples.distinct_ads[ad])], np.flatnonzero(of_row == ad)
+
+    def _drill(self, ad: Ad, rows: npt.NDArray[np.int64], random: np.random.Generator) -> Drill | None:
+        """A drill of an ad and its examples' titles; None when it is not to be one, or has nothing to exchange."""
+        drills, examples = self._drills, self._examples
+        if drills is None or random.random() >= self._settings.drills:
+            return None
+        return drills.draw(ad, [examples.titles[n] for n in rows], [examples.leads[n] for n in rows], random)
+
+    def _row(
+        self, ad: Ad, titles: Sequence[str], soft_tokens: npt.NDArray[np.int64], random: np.random.Generator
+    ) -> Row:
+        """An ad with its selling points in any order, and a branch for each title."""
+        prompts = self._model.prompts
+        prompt = prompts.prompt(ad, random.permutation(len(ad.selling_points)).tolist())
+        branches = [
+            Branch(int(n), prompt.after, prompts.title(title)) for n, title in zip(soft_tokens, titles, strict=True)
+        ]
+        return Row(prompt.before, branches)
+
+    def _heard(self, drill: Drill, company: int, random: np.random.Generator) -> Heard:
+        """What a drill's titles hear: each its leading point, between up to `company` other interests."""
+        assert self._drills is not None
         points = list(drill.ad.selling_points)
-        others = drills.company(COMPANY, random)
+        others = self._drills.company(COMPANY, random)
         towards, beside = (directions(self._model.word_means(part).unsqueeze(0))[0] for part in (points, others))
         shares = random.random((len(drill.leads), COMPANY)) * (
-            np.arange(COMPANY) < random.integers(0, COMPANY + 1, (len(drill.leads), 1))
+            np.arange(COMPANY) < random.integers(0, company + 1, (len(drill.leads), 1))
         )
         mixed = torch.from_numpy(shares.astype(np.float32)).to(beside) @ beside
-        return nn.functional.normalize(towards[[points.index(lead) for lead in drill.leads]] + mixed, dim=-1)
+        tokens = nn.functional.normalize(towards[[points.index(lead) for lead in drill.leads]] + mixed, dim=-1)
+        loudest = [[others[n] for n in np.argsort(-share) if share[n] > LOUD] for share in shares]
+        return Heard(tokens, [[lead, *names[:2]] for lead, names in zip(drill.leads, loudest, strict=True)])
 
     def _reconstruction(self, rows: npt.NDArray[np.int64], users: Tensor, random: np.random.Generator) -> Tensor:
         prompts, creative = self._model.prompts, self._model.creative
         chosen = random.permutation(len(rows))[: self._settings.profiles]
         instruction = prompts.profile_prompt()
         branches = [Branch(int(n), instruction, prompts.profile(self._examples.profiles[rows[n]])) for n in chosen]
-        packed = [Row((), branches[start : start + 6]) for start in range(0, len(branches), 6)]
-        return creative.loss(RowBatch.of(packed).to(users.device), creative.profile_projector(users))
+        return row_loss(creative, _in_rows(branches), creative.profile_projector(users))
 
 
-@torch.no_grad()
-def start_projectors(
+def _in_rows(branches: Sequence[Branch]) -> list[Row]:
+    """Branches that share nothing, six to a row."""
+    return [Row((), branches[start : start + 6]) for start in range(0, len(branches), 6)]
+
+
+def train_drills(
     model: HllmCreator,
-    examples: Examples,
     data: Data,
+    frame: pd.DataFrame,
     item_embeddings: Float,
+    folder: Path,
+    settings: CreativeSettings,
+    loop: LoopSettings,
     *,
-    windows: int = 2000,
-    ridge: float = 1e-3,
-    carry_match: bool = False,
+    validate_every: int = 25,
 ) -> None:
-    """Start both soft tokens near the words of the profile: a ridge regression from U to the profile's mean word.
+    """Teach the Creative LLM to hear and to copy before there are users: drills alone; resumable in `folder`.
 
-    A random projection puts every user at the same meaningless point of the Creative LLM's input space, and the title
-    loss alone does not get out of there (docs/log.md). Deviations from the mean user are scaled up to the length of a
-    word embedding, so that users differ as words do.
-
-    Args:
-        model: whose `user_projector` and `profile_projector` are set.
-        examples: whose windows and profiles are used.
-        data: the tables.
-        item_embeddings: [I, d].
-        windows: how many distinct windows.
-        ridge: relative to the mean squared length of U.
-        carry_match: keep what a pretrained match head says exactly, by undoing the change in its user tower. A fresh
-            head has nothing to keep, and the inverse of a small projection would blow it up.
+    Users are then fitted to words that mean something already. What validates are drills of the users set apart.
     """
-    moments = np.stack([examples.users.astype(np.float64), examples.as_of])
-    keys, first = np.unique(moments, axis=1, return_index=True)
-    chosen = np.random.default_rng(0).permutation(len(first))[:windows]
-    batch = WindowBatch.read(
-        data.histories, keys[0, chosen].astype(np.int64), keys[1, chosen].astype(np.float64), model.config.history
-    )
-    users = torch.from_numpy(model.encode_users(item_embeddings, batch.items, batch.ages_s)).double()
-    words = model.creative.embed_tokens
-    target = (
-        torch.stack(
-            [
-                words(torch.tensor(model.prompts.profile(examples.profiles[n]), device=model.device)).float().mean(0)
-                for n in first[chosen]
-            ]
+    ads = [data.ads[AdId(ad_id)] for ad_id in sorted(set(frame["ad_id"]))]
+    if not len(Drills(ads)):
+        raise InputError(
+            "the ads name nothing that drills could exchange",
+            got=f"selling points of {len(ads):,} ads",
+            expected="points that differ between ads",
+            cure="leave --drill-steps out",
         )
-        .double()
-        .cpu()
-    )
-    table: Tensor = model.creative.base.get_input_embeddings().weight
-    spread = (target - target.mean(0)).norm(dim=1).mean()
-    target = target.mean(0) + (target - target.mean(0)) * (table.float().norm(dim=1).mean().cpu() / spread)
-    gram = users.T @ users
-    weight = torch.linalg.solve(
-        gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype), users.T @ target
-    ).T
-    projector: Tensor = model.creative.user_projector.weight
-    if carry_match:
-        tower = model.match.user_tower.weight
-        tower.copy_((tower.double().cpu() @ projector.double().cpu() @ torch.linalg.pinv(weight)).float())
-    projector.copy_(weight.float())
-    model.creative.profile_projector.weight.copy_(weight.float())
+    settings = replace(settings, drills=1.0, company_steps=loop.steps // 2)
+    train_creative(model, data, frame, item_embeddings, folder, settings, loop, validate_every=validate_every)
 
 
 def train_creative(
@@ -283,29 +362,32 @@ def train_creative(
     """Train in place; resumable in `folder`. The users who validate are never trained on."""
     examples, held = (Examples(part, data) for part in apart(frame))
     for name, parameter in model.named_parameters():
-        trained = name.startswith(
-            (
-                "match.",
-                "choice_scale",
-                "creative.user_projector",
-                "creative.profile_projector",
-                "align_",
-                "profile_token",
-            )
-        )
+        beside = settings.train_words and name.startswith(BESIDE_USERS)
+        about_users = beside or (settings.train_user and name.startswith("user."))
         adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
-        parameter.requires_grad = trained or adapted or (settings.train_user and name.startswith("user."))
+        parameter.requires_grad = adapted or (about_users and settings.reads_users)
+    if not settings.train_words:
+        model.creative.base.get_input_embeddings().weight.requires_grad = False
     step = CreativeStep(model, data, examples, item_embeddings, settings)
     step.settle()
-    check = CreativeStep(model, data, held, item_embeddings, replace(settings, drills=0.0)) if len(held) else None
+    checked = replace(settings, drills=0.0) if settings.reads_users else settings
+    check = CreativeStep(model, data, held, item_embeddings, checked) if len(held) else None
 
     def validate() -> dict[str, float]:
         if check is None:
             return {}
-        random = np.random.default_rng(12345)
-        rows = held.draw(random, 64, 4)
-        figures = {name: float(loss) for name, loss in check.losses(rows, random).items()}
+        rows = held.draw(np.random.default_rng(12345), 64, 4)
+        figures = {name: float(loss) for name, loss in check.losses(rows, np.random.default_rng(12345)).items()}
         return {**figures, "creative_of_others": float(check.creative_of_others(rows, np.random.default_rng(12345)))}
 
     groups = (("user.", 0.3), ("match.", 0.5), ("creative.llm.", 0.5), ("creative.", 0.5), ("align", 0.5))
-    run_loop(model, groups, step, loop, folder, label="train", validate=validate, validate_every=validate_every)
+    run_loop(
+        model,
+        groups,
+        step,
+        loop,
+        folder,
+        label="train" if settings.reads_users else "drills",
+        validate=validate,
+        validate_every=validate_every,
+    )

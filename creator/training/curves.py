@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-HISTORIES = {"history_users.jsonl": "users", "history.jsonl": ""}
+HISTORIES = {"history_drills.jsonl": "drills", "history_users.jsonl": "users", "history.jsonl": ""}
 """The logs of a MODEL folder by what was trained, in order."""
-SHOWN = ("creative", "reconstruction", "alignment", "matching", "choice", "next_item", "acts", "clicks")
+SHOWN = ("creative", "reconstruction", "alignment", "matching", "choice", "next_item", "acts", "clicks", "early")
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

@@ -1,7 +1,8 @@
-"""The training loop: steps, warm-up and cosine decay, clipping, atomic checkpoints, exact resume.
+"""The training loop: steps, warm-up and cosine decay, clipping, atomic checkpoints, exact resume, early stopping.
 
-What a step trains on depends on (seed, step) alone, so that a run which was killed and resumed takes the very steps
-that an uninterrupted one takes.
+What a step trains on depends on (seed, step) and what its losses remember, and both are kept, so that a run which was
+killed and resumed takes the very steps that an uninterrupted one takes. Several processes share a step
+(`creator.training.workers`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import os
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,24 @@ import torch
 from torch import Tensor, nn
 
 from creator.core.errors import HllmCreatorError
-from creator.core.progress import Progress
+from creator.core.progress import Progress, say
+from creator.training.board import Board
+from creator.training.collapse import CollapseWatch
+from creator.training.resume import (
+    Progressed,
+    Remembers,
+    drop,
+    load_best,
+    load_checkpoint,
+    save_best,
+    save_checkpoint,
+)
+from creator.training.workers import by_kind, clip, workers
 
 Losses = dict[str, Tensor]
+COUNTED = ("tokens", "examples")
+"""Figures of a step that are no losses but amounts: they are shown a second."""
+DUE = ".due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,10 @@ class LoopSettings:
         save_every_s: seconds between checkpoints.
         log_every: steps between lines of the history.
         bf16: run the steps under bfloat16 autocast; parameters and optimiser stay as they are.
+        accumulate: passes whose gradients are averaged for one optimiser step; each draws its own rows.
+        patience: validations without a lower loss after which training ends; the best weights are then put back, as
+            they are at the end. 0 trains to the end and keeps the last weights.
+        tensorboard: folder for TensorBoard's event files.
     """
 
     steps: int
@@ -47,6 +67,9 @@ class LoopSettings:
     save_every_s: float = 60.0
     log_every: int = 5
     bf16: bool = True
+    accumulate: int = 1
+    patience: int = 0
+    tensorboard: Path | None = None
 
 
 def weighed(losses: Losses, settings: object, zero: Tensor) -> Losses:
@@ -78,51 +101,107 @@ def run_loop(
     Args:
         model: whose parameters are trained in place.
         groups: (name prefix, factor on the learning rate), the first that fits a parameter counts; 1.0 otherwise.
-        step_losses: the losses of a step by name, "total" the one to minimise.
+        step_losses: the losses of a pass by name, "total" the one to minimise; names in `COUNTED` are amounts, and
+            those that `CollapseWatch` knows are watched. Pass p of step s is number s x accumulate + p.
         settings: how to optimise.
         folder: where the resumable checkpoint and `history.jsonl` are kept.
         label: what the progress calls it.
-        validate: figures on held-out data, logged with the prefix "valid_".
+        validate: figures on held-out data, logged with the prefix "valid_"; "total" decides which weights are best.
         validate_every: steps between validations, 0 for never.
 
     Raises:
-        HllmCreatorError: the loss became NaN or infinite.
+        HllmCreatorError: the loss became NaN or infinite, or training collapsed.
     """
+    group = workers()
+    shared = group.wrap(model)
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     optimiser = _optimiser(named, groups, settings)
     history = folder / "history.jsonl"
     device = named[0][1].device.type
-    step = _resume(named, optimiser, folder, history)
-    progress = Progress(label, settings.steps, "steps", done=step)
+    now = _resume(named, optimiser, folder, history, step_losses)
+    steps: object = step_losses
+    keeper = steps if isinstance(steps, Remembers) else None
+    watch = CollapseWatch(wrong_for=now.wrong_for)
+    progress = Progress(label, settings.steps, "steps", done=now.step)
+    board = Board(settings.tensorboard if group.first else None, now.step)
     saved = started = time.monotonic()
     model.train()
-    while step < settings.steps:
-        rate = learning_rate_at(step, settings)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
-        with torch.autocast(device, torch.bfloat16, enabled=settings.bf16):
-            losses = step_losses(step)
-        losses["total"].backward()
-        norm = nn.utils.clip_grad_norm_([p for _, p in named], settings.clip)
+    while now.step < settings.steps and not now.stopped:
+        began = time.monotonic()
+        rate = learning_rate_at(now.step, settings)
+        for part in optimiser.param_groups:
+            part["lr"] = rate * part["factor"]
+        passes: list[Losses] = []
+        for n in range(settings.accumulate):
+            number = now.step * settings.accumulate + n
+            with shared.accumulating(more=n + 1 < settings.accumulate):
+                with torch.autocast(device, torch.bfloat16, enabled=settings.bf16):
+                    losses = shared.run(lambda number=number: step_losses(number))
+                (losses["total"] / settings.accumulate).backward()
+            passes.append({name: value.detach() for name, value in losses.items()})
+        shared.meet()
+        norm = clip([p for _, p in named], settings.clip)
         if not torch.isfinite(norm):
-            raise HllmCreatorError("the loss is no longer finite", got=f"step {step}", cure="lower the learning rate")
+            raise HllmCreatorError(
+                "the loss is no longer finite", got=f"step {now.step}", cure="lower the learning rate"
+            )
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        step += 1
-        figures = {name: round(float(value.detach()), 5) for name, value in losses.items()}
-        if validate and validate_every and (step % validate_every == 0 or step == settings.steps):
+        now.step += 1
+        # clocks differ, and all processes have to save at once
+        figures = group.means({**_over_passes(passes), DUE: float(time.monotonic() - saved > settings.save_every_s)})
+        due = figures.pop(DUE) > 0
+        amounts = {name: figures.pop(name) * group.count for name in COUNTED if name in figures}
+        watch.look(now.step, figures)
+        last = now.step == settings.steps
+        if validate and validate_every and (now.step % validate_every == 0 or last):
             model.eval()
-            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=settings.bf16):
-                figures |= {f"valid_{name}": round(value, 5) for name, value in validate().items()}
+            with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=settings.bf16):
+                held = group.means(shared.run(validate))
             model.train()
-        if step % settings.log_every == 0 or step == settings.steps or any(n.startswith("valid_") for n in figures):
-            _log(history, {"step": step, **figures, "lr": rate, "seconds": round(time.monotonic() - started, 1)})
-        progress.advance(note=f"loss {figures['total']:.3f}, {_memory_gib():.1f} GiB")
-        if time.monotonic() - saved > settings.save_every_s or step == settings.steps:
-            _save(named, optimiser, step, folder)
+            figures |= {f"valid_{name}": value for name, value in held.items()}
+            if settings.patience and "total" in held:
+                _keep_best(held["total"], now, settings)
+                if now.best_step == now.step:
+                    save_best(folder, named, group)
+        speed = {f"{name}_per_s": round(n / (time.monotonic() - began), 1) for name, n in amounts.items()}
+        if group.first and (now.step % settings.log_every == 0 or last or any(n.startswith("valid_") for n in figures)):
+            rounded = {name: round(value, 5) for name, value in figures.items()}
+            _log(
+                history,
+                {"step": now.step, **rounded, **speed, "lr": rate, "seconds": round(time.monotonic() - started, 1)},
+            )
+            board.write(now.step, {**figures, **speed, "lr": rate, "memory_gib": memory_gib(device)})
+        if group.first:
+            progress.advance(note=_note(figures["total"], speed, device))
+        if due or last or now.stopped:
+            now.wrong_for = watch.wrong_for
+            carried = keeper.memory() if keeper else {}
+            save_checkpoint(folder, named, optimiser, now, carried, group)
             saved = time.monotonic()
     progress.close()
+    board.close()
+    if settings.patience and now.best_step and now.best_step != now.step:
+        say(f"{label}: back to the weights of step {now.best_step:,}, whose validation loss was the lowest")
+        load_best(folder, named)
+    shared.release()
     model.eval()
+
+
+def _keep_best(loss: float, now: Progressed, settings: LoopSettings) -> None:
+    if loss < now.best:
+        now.best, now.best_step, now.waited = loss, now.step, 0
+    else:
+        now.waited += 1
+        now.stopped = now.waited >= settings.patience
+
+
+def _over_passes(passes: Sequence[Losses]) -> Losses:
+    """Means over a step's passes; amounts are summed."""
+    if len(passes) == 1:
+        return passes[0]
+    stacked = {name: torch.stack([losses[name].float() for losses in passes]) for name in passes[0]}
+    return {name: values.sum() if name in COUNTED else values.mean() for name, values in stacked.items()}
 
 
 def _optimiser(
@@ -133,34 +212,31 @@ def _optimiser(
         factor = next((f for prefix, f in groups if name.startswith(prefix)), 1.0)
         decay = settings.weight_decay if parameter.ndim > 1 else 0.0
         made.setdefault((factor, decay), []).append(parameter)
-    grouped = [{"params": p, "factor": f, "weight_decay": d, "lr": 0.0} for (f, d), p in made.items()]
+    grouped = [
+        {"params": part, "factor": f, "weight_decay": d, "lr": 0.0} for (f, d), p in made.items() for part in by_kind(p)
+    ]
     return torch.optim.AdamW(grouped, betas=(0.9, 0.98), eps=1e-8)
 
 
-def _save(named: Sequence[tuple[str, nn.Parameter]], optimiser: torch.optim.Optimizer, step: int, folder: Path) -> None:
-    aside = folder / ".checkpoint.tmp"
-    torch.save(
-        {"step": step, "parameters": {n: p.detach() for n, p in named}, "optimiser": optimiser.state_dict()}, aside
-    )
-    aside.replace(folder / ".checkpoint.pt")
-
-
 def _resume(
-    named: Sequence[tuple[str, nn.Parameter]], optimiser: torch.optim.Optimizer, folder: Path, history: Path
-) -> int:
-    path = folder / ".checkpoint.pt"
-    if not path.is_file():
-        history.unlink(missing_ok=True)
-        return 0
-    state = torch.load(path, weights_only=True)
-    with torch.no_grad():
-        for name, parameter in named:
-            parameter.copy_(state["parameters"][name])
-    optimiser.load_state_dict(state["optimiser"])
-    if history.is_file():
-        lines = [line for line in history.read_text(encoding="utf-8").splitlines() if _step_of(line) <= state["step"]]
+    named: Sequence[tuple[str, nn.Parameter]],
+    optimiser: torch.optim.Optimizer,
+    folder: Path,
+    history: Path,
+    step_losses: Callable[[int], Losses],
+) -> Progressed:
+    found = load_checkpoint(folder, named, optimiser)
+    if found is None:
+        if workers().first:
+            history.unlink(missing_ok=True)
+        return Progressed()
+    now, carried = found
+    if isinstance(step_losses, Remembers):
+        step_losses.remember(carried)
+    if history.is_file() and workers().first:
+        lines = [line for line in history.read_text(encoding="utf-8").splitlines() if _step_of(line) <= now.step]
         history.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    return int(state["step"])
+    return now
 
 
 def _step_of(line: str) -> float:
@@ -170,17 +246,25 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
-def _log(history: Path, row: dict[str, float]) -> None:
+def _log(history: Path, row: Mapping[str, float]) -> None:
     with history.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(row) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def _memory_gib() -> float:
+def _note(loss: float, speed: Mapping[str, float], device: str) -> str:
+    rates = "".join(f"{n:,.0f} {name.removesuffix('_per_s')}/s, " for name, n in speed.items())
+    return f"loss {loss:.3f}, {rates}{memory_gib(device):.1f} GiB"
+
+
+def memory_gib(device: str) -> float:
+    """The most memory held so far: of the GPU where that is what computes, of the process otherwise."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def finish(folder: Path) -> None:
     """Drop the resumable state once the model is saved."""
-    (folder / ".checkpoint.pt").unlink(missing_ok=True)
+    drop(folder)

@@ -192,7 +192,7 @@ def _loss(matching: Matching, asked: Asked) -> Tensor:
 
 def _encode(model: HllmCreator, items: Float, batch: WindowBatch, label: str) -> Tensor:
     with torch.autocast(model.device.type, torch.bfloat16):
-        users = model.encode_users(items, batch.items, batch.ages_s, label=label)
+        users = model.encode_users(items, batch.items, batch.ages_s, batch.as_of, label=label)
     return torch.from_numpy(users).to(model.device)
 
 

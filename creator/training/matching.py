@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,38 @@ from creator.training.windows import DAY_S, WindowBatch
 bce = nn.functional.binary_cross_entropy_with_logits
 
 
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What some users do next.
+
+    Args:
+        users: [K] those of the users asked about whose future is known.
+        ads: [A] rows of the ads asked about.
+        label: [K, A] 1 where the user acts on what the ad covers.
+    """
+
+    users: npt.NDArray[np.int64]
+    ads: npt.NDArray[np.int64]
+    label: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Clicks:
+    """Impressions of some (user, moment) groups.
+
+    Args:
+        windows: [G] histories at those moments.
+        ads: [G, s] rows of the ads shown.
+        label: [G, s] 1 where clicked, NaN where a group has fewer impressions.
+        prior: log-odds by which clicks are drawn too often.
+    """
+
+    windows: WindowBatch
+    ads: npt.NDArray[np.int64]
+    label: npt.NDArray[np.float64]
+    prior: float
+
+
 class Matching:
     """Match losses of one model on one DATA folder.
 
@@ -36,10 +69,19 @@ class Matching:
         items: [I, d] item embeddings.
         ads: how many ads a step asks about.
         horizon_days: how far ahead acts count.
+        embed: embeds ads' texts whenever they are asked for, where the Item LLM is trained; they are embedded once
+            when None.
     """
 
     def __init__(
-        self, model: HllmCreator, data: Data, items: Tensor, *, ads: int = 64, horizon_days: float = 28.0
+        self,
+        model: HllmCreator,
+        data: Data,
+        items: Tensor,
+        *,
+        ads: int = 64,
+        horizon_days: float = 28.0,
+        embed: Callable[[Sequence[str]], Tensor] | None = None,
     ) -> None:
         self._model, self._data, self._items = model, data, items
         self._count, self.horizon_s = ads, horizon_days * DAY_S
@@ -49,7 +91,8 @@ class Matching:
         self.acts = AdActs(data, self.ad_ids)
         self.acted_ads = np.flatnonzero(np.diff(self.acts.covers.indptr) > 0)
         texts = [data.ads[i].text for i in self.ad_ids]  # pyright: ignore[reportArgumentType]
-        self._ads = torch.from_numpy(model.encode_texts(texts)).to(model.device)
+        self._texts, self._embed = texts, embed
+        self._ads = None if embed else torch.from_numpy(model.encode_texts(texts)).to(model.device)
         self._clicked = ClickedImpressions.of(data, self.ad_ids)
 
     @property
@@ -62,34 +105,55 @@ class Matching:
         """Whether any impression that may be trained on was clicked."""
         return bool(self._clicked)
 
+    def vectors(self, ads: npt.NDArray[np.int64]) -> Tensor:
+        """Item embeddings of ads, by their rows [A]: [A, d]."""
+        if self._ads is not None:
+            return self._ads[torch.from_numpy(ads).to(self._ads.device)]
+        assert self._embed is not None
+        return self._embed([self._texts[row] for row in ads])
+
     def grid(self, users: Tensor, ads: npt.NDArray[np.int64]) -> Tensor:
         """Match logits of every user [B, d_u] with every one of the ads [A]: [B, A]."""
         head = self._model.match
         left = head.user_tower(self._model.creative.user_projector(users))
-        right = head.item_tower(self._ads[torch.from_numpy(ads)])
+        right = head.item_tower(self.vectors(ads))
         pairs = head.on_towers(left.repeat_interleave(len(right), 0), right.repeat(len(left), 1))
         return pairs.reshape(len(left), len(right))
+
+    def draw_acts(
+        self, rows: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], random: np.random.Generator
+    ) -> Acts:
+        """Ask what users (rows [B]) do after their moments [B] with some of the ads."""
+        chosen = random.choice(self.acted_ads, size=min(self._count, len(self.acted_ads)), replace=False)
+        known = np.flatnonzero(as_of + self.horizon_s <= self._data.train_until)
+        if not len(known):
+            return Acts(known, chosen, np.zeros((0, len(chosen)), np.float32))
+        return Acts(known, chosen, self.acts.after(rows[known], as_of[known], self.horizon_s)[:, chosen])
 
     def on_acts(
         self, users: Tensor, rows: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], random: np.random.Generator
     ) -> Tensor:
         """Loss on what the users (embeddings [B, d_u], rows [B]) do after their moments [B]."""
-        chosen = random.choice(self.acted_ads, size=min(self._count, len(self.acted_ads)), replace=False)
-        known = as_of + self.horizon_s <= self._data.train_until
-        if not known.any():
+        asked = self.draw_acts(rows, as_of, random)
+        if not len(asked.users):
             return users.sum() * 0.0
-        label = self.acts.after(rows[known], as_of[known], self.horizon_s)[:, chosen]
-        logits = self.grid(users[torch.from_numpy(known)], chosen)
-        return bce(logits, torch.from_numpy(label).to(logits.device))
+        logits = self.grid(users[torch.from_numpy(asked.users)], asked.ads)
+        return bce(logits, torch.from_numpy(asked.label).to(logits.device))
 
-    def on_clicks(self, groups: int, random: np.random.Generator) -> Tensor:
-        """Loss on impressions, drawn by (user, moment)."""
+    def draw_clicks(self, groups: int, random: np.random.Generator) -> Clicks:
+        """Draw impressions by (user, moment)."""
         chosen, ads, label = self._clicked.draw(random, groups)
         users, as_of = self._clicked.users[chosen], self._clicked.as_of[chosen]
         batch = WindowBatch.read(self._data.histories, users, as_of, self._model.config.history)
-        embedded = self._model.user_batch(self._items, batch.items, batch.ages_s)
+        return Clicks(batch, ads, label, self._clicked.prior)
+
+    def on_clicks(self, groups: int, random: np.random.Generator) -> Tensor:
+        """Loss on impressions, drawn by (user, moment)."""
+        drawn = self.draw_clicks(groups, random)
+        batch, label = drawn.windows, drawn.label
+        embedded = self._model.user_batch(self._items, batch.items, batch.ages_s, batch.as_of)
         rows, columns = np.nonzero(~np.isnan(label))
-        logits = self.pairs(embedded, rows, ads[rows, columns]) + self._clicked.prior
+        logits = self.pairs(embedded, rows, drawn.ads[rows, columns]) + drawn.prior
         return bce(logits, torch.from_numpy(label[rows, columns].astype(np.float32)).to(logits.device))
 
     def pairs(
@@ -103,7 +167,7 @@ class Matching:
         head = self._model.match
         asked, at = np.unique(ads, return_inverse=True)
         left = head.user_tower(self._model.creative.user_projector(users))[torch.from_numpy(rows)]
-        right = head.item_tower(self._ads[torch.from_numpy(asked)])[torch.from_numpy(at)]
+        right = head.item_tower(self.vectors(asked))[torch.from_numpy(at)]
         return head.on_towers(left, right, None if counts is None else torch.from_numpy(counts).to(left.device))
 
     def on_examples(self, users: Tensor, own: Sequence[int], negatives: int, random: np.random.Generator) -> Tensor:
@@ -122,6 +186,6 @@ class Matching:
         )
         head = self._model.match
         left = head.user_tower(self._model.creative.user_projector(users)).repeat_interleave(negatives + 1, 0)
-        right = head.item_tower(self._ads)[torch.from_numpy(drawn.reshape(-1))]
+        right = head.item_tower(self.vectors(np.arange(len(self.ad_ids))))[torch.from_numpy(drawn.reshape(-1))]
         label = torch.from_numpy((drawn == drawn[:, :1]).astype(np.float32)).reshape(-1).to(left.device)
         return bce(head.on_towers(left, right), label)

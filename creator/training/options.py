@@ -22,7 +22,15 @@ class Architecture:
     creative_layers: int = option(0, help="layers of the Creative LLM that are kept, 0 for all; of a new one, 0 for 4")
     history: int = option(50, help="events of a history that the User LLM reads")
     item_text_tokens: int = option(64, help="an item's text is cut to this many tokens")
-    time_features: Literal["none", "age"] = option("none", help="add a learned embedding of each event's age")
+    item_pooling: Literal["item_token", "mean"] = option(
+        "item_token", help="an item is the state at a learned [ITEM] vector, or the mean state (always, of a BERT)"
+    )
+    time_features: Literal["none", "age", "calendar"] = option(
+        "none", help="add a learned embedding of each event's age, or of its date and time of day"
+    )
+    fusion: Literal["late", "early"] = option(
+        "late", help="'early' predicts acts and clicks from ads appended to the history too"
+    )
     user_prompt: str = option("", help="text that a pretrained User LLM reads behind the history")
     position: Literal["ad_first", "user_first"] = option("ad_first", help="where the soft token stands in the prompt")
     profile_encoder: Literal["creative", "item"] = option("creative", help="who embeds profiles for the alignment loss")
@@ -33,29 +41,60 @@ class Architecture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PretrainOptions(Architecture):
+class Optimising(Architecture):
+    """Settings of the steps themselves."""
+
+    accumulate: int = option(1, help="passes whose gradients are averaged for one optimiser step")
+    gradient_checkpointing: bool = option(
+        False, help="keep no activations inside layers: less memory, a third more time"
+    )
+    patience: int = option(
+        0, help="stop after so many validations without a lower loss and keep the best weights; 0 keeps the last"
+    )
+    tensorboard: Path | None = option(None, help="folder for TensorBoard's logs", writes=True)
+    device: str = option("cpu", help="where to compute: cpu or cuda; several processes take what accelerate gives them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainOptions(Optimising):
     """Settings of `pretrain`."""
 
     data: Path = option(help="DATA folder")
     out: Path = option(help="MODEL folder to make")
+    init: Path | None = option(None, help="MODEL folder to go on from, with --history events from now on")
+    train_items: bool = option(False, help="train the Item LLM too (HLLM's stage I: short histories)")
     steps: int = option(400, help="optimiser steps")
     learning_rate: float = option(1e-3, help="peak learning rate")
     windows: int = option(32, help="histories of a step")
     negatives: int = option(512, help="shared random negatives of the next-item loss")
+    batch_negatives: bool = option(False, help="take what comes next in the step's other histories as negatives too")
+    queue: int = option(0, help="negatives of earlier steps that are kept, where the Item LLM is trained")
+    near_duplicates: float = option(
+        0.0, help="mask negatives above this cosine as the reference does (0.99); 0 goes by identity and text alone"
+    )
     horizon_days: float = option(28.0, help="acting on an ad's items within so many days is a match")
     next_item: float = option(1.0, help="weight of the next-item loss")
     acts: float = option(1.0, help="weight of the loss on acts")
     clicks: float = option(1.0, help="weight of the loss on impressions")
+    early: float = option(1.0, help="weight of acts and clicks by early fusion, where the model has it")
+    validate_every: int = option(50, help="steps between validations on users set apart")
     seed: int = option(0, help="of weights and draws")
 
     @staticmethod
     def faults(options: PretrainOptions) -> list[str]:
         """Range faults."""
-        return _range_faults(options)
+        found = _range_faults(options)
+        if options.queue < 0:
+            found.append(f"queue: got {options.queue}, expected 0 or more")
+        if options.queue and not options.train_items:
+            found.append("queue: needs --train-items; a frozen Item LLM's table has every item at hand")
+        if not 0 <= options.near_duplicates < 1:
+            found.append(f"near_duplicates: got {options.near_duplicates}, expected 0 up to 1")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions(Architecture):
+class TrainOptions(Optimising):
     """Settings of `train`."""
 
     data: Path = option(help="DATA folder")
@@ -68,6 +107,9 @@ class TrainOptions(Architecture):
     steps: int = option(1000, help="optimiser steps; 0 puts --init together and trains nothing")
     learning_rate: float = option(1e-3, help="peak learning rate")
     warmup_steps: int = option(30, help="steps of linear warm-up")
+    drill_steps: int = option(
+        0, help="steps that come first and train the Creative LLM on drills alone (see --drills); its words then stay"
+    )
     user_steps: int = option(
         0, help="steps that first fit the User LLM, which then stays as it is; 0 trains it with the Creative LLM"
     )
@@ -96,7 +138,7 @@ class TrainOptions(Architecture):
         found = _range_faults(options)
         found += [
             f"{name}: got {getattr(options, name)}, expected 0 or more"
-            for name in ("match_steps", "user_steps")
+            for name in ("match_steps", "user_steps", "drill_steps")
             if getattr(options, name) < 0
         ]
         if not 0 <= options.drills <= 1:
@@ -113,12 +155,12 @@ class TrainOptions(Architecture):
 def _range_faults(options: PretrainOptions | TrainOptions) -> list[str]:
     found = [
         f"{name}: got {getattr(options, name)}, expected at least 1"
-        for name in ("history", "item_text_tokens", "match_width")
+        for name in ("history", "item_text_tokens", "match_width", "accumulate")
         if getattr(options, name) < 1
     ]
     found += [
         f"{name}: got {getattr(options, name)}, expected 0 or more"
-        for name in ("steps", "user_layers", "creative_layers", "lora_rank")
+        for name in ("steps", "user_layers", "creative_layers", "lora_rank", "patience")
         if getattr(options, name) < 0
     ]
     if options.creative_width < 64 or options.creative_width % 64:

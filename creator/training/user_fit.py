@@ -57,7 +57,7 @@ class UserStep:
     ) -> None:
         self._model, self._data, self._examples, self._settings = model, data, examples, settings
         self._items = torch.from_numpy(item_embeddings).to(model.device)
-        self._losses = UserLosses(model, data, examples, self._items, align=settings.alignment > 0)
+        self._losses = UserLosses(model, data, examples, self._items)
         self._of_window = examples.by_window()
 
     def __call__(self, step: int) -> Losses:
@@ -73,7 +73,7 @@ class UserStep:
         batch = WindowBatch.read(
             self._data.histories, examples.users[first], examples.as_of[first], model.config.history
         )
-        users = model.user_batch(self._items, batch.items, batch.ages_s)
+        users = model.user_batch(self._items, batch.items, batch.ages_s, batch.as_of)
         losses: Losses = {}
         if settings.choice:
             of_row = np.repeat(np.arange(count), [len(rows) for rows in chosen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,23 +27,26 @@ class UserLosses:
         data: the tables.
         examples: what is trained on.
         items: [I, d] item embeddings, on the model's device.
-        align: whether profiles will be asked for; where the Item LLM embeds them, that is done once, here.
     """
 
-    def __init__(
-        self, model: HllmCreator, data: Data, examples: Examples, items: Tensor, *, align: bool = True
-    ) -> None:
+    def __init__(self, model: HllmCreator, data: Data, examples: Examples, items: Tensor) -> None:
         self._model, self._examples = model, examples
         self._points = [data.ads[AdId(ad_id)].selling_points for ad_id in examples.distinct_ads]
         self._matching = Matching(model, data, items)
         distinct = sorted(set(examples.profiles))
         at = {text: n for n, text in enumerate(distinct)}
         self._profile_row = np.asarray([at[p] for p in examples.profiles])
-        self._profile_table = (
-            torch.from_numpy(model.encode_texts(distinct, label="profiles")).to(model.device)
-            if model.config.profile_encoder == "item" and align
-            else None
-        )
+        self._distinct_profiles = distinct
+
+    @cached_property
+    def _profile_table(self) -> Tensor | None:
+        """Every distinct profile as the Item LLM embeds it, when it is that which does; read once, when first asked."""
+        if self._model.config.profile_encoder != "item":
+            return None
+        device = self._model.device
+        with torch.autocast(device.type, enabled=False):
+            profiles = self._model.encode_texts(self._distinct_profiles, label="profiles")
+        return torch.from_numpy(profiles).to(device)
 
     def choice(self, rows: npt.NDArray[np.int64], of_row: npt.NDArray[np.int64], users: Tensor) -> Tensor:
         """Which of its ad's selling points does each title lead with, by the soft token alone?

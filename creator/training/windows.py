@@ -28,6 +28,15 @@ class WindowBatch:
     items: list[npt.NDArray[np.int32]]
     ages_s: list[npt.NDArray[np.float64]]
 
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> WindowBatch:
+        """Some of the windows."""
+        return WindowBatch(
+            self.users[rows], self.as_of[rows], [self.items[b] for b in rows], [self.ages_s[b] for b in rows]
+        )
+
     @classmethod
     def read(
         cls, histories: Histories, users: npt.NDArray[np.int64], as_of: npt.NDArray[np.float64], length: int
@@ -50,9 +59,17 @@ class WindowSampler:
         until: nothing at or after this time is read, neither as history nor as future.
         horizon_s: how much future each window must leave.
         least: events a window must hold.
+        users: [B] bool, whose windows are drawn; everybody's when None.
     """
 
-    def __init__(self, histories: Histories, until: float, horizon_s: float, least: int = 5) -> None:
+    def __init__(
+        self,
+        histories: Histories,
+        until: float,
+        horizon_s: float,
+        least: int = 5,
+        users: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         self._histories, self._until, self._least = histories, until, least
         stop = np.searchsorted
         self._first = histories.offsets[:-1] + least
@@ -64,7 +81,8 @@ class WindowSampler:
             for u in range(len(histories.user_ids))
         ]
         self._last = np.asarray(last, dtype=np.int64)
-        self._users = np.flatnonzero(self._last > self._first)
+        drawn = self._last > self._first
+        self._users = np.flatnonzero(drawn if users is None else drawn & users)
 
     def __len__(self) -> int:
         return len(self._users)

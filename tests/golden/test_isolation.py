@@ -9,7 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from creator.models import item_encoder
+from creator.models import packing
 from creator.models.assembly import HllmCreator
 from creator.models.packing import PREFIX, attention_mask
 from tests.golden.conftest import BACKENDS, load
@@ -49,9 +49,7 @@ def test_changing_one_item_moves_no_other_embedding(
 
 
 def test_without_the_mask_the_same_change_shows_in_the_item_behind(model: HllmCreator, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(
-        item_encoder, "attention_mask", lambda s, dtype: attention_mask(torch.full_like(s, PREFIX), dtype)
-    )
+    monkeypatch.setattr(packing, "attention_mask", lambda s, dtype: attention_mask(torch.full_like(s, PREFIX), dtype))
     with torch.no_grad():
         before, after = model.item([[5, 6, 7], [8, 9]]), model.item([[5, 99, 7], [8, 9]])
     assert drift(after[1], before[1]) > LEAK

@@ -8,7 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from creator.core.errors import ModelError
 from creator.models.config import ModelConfig
+from creator.models.item_encoder import ItemEncoder
+from creator.models.parts import read_item_encoder, recompute_activations
 from tests.models.tiny import WORDS, attend
 
 
@@ -72,3 +75,38 @@ def test_another_text_in_the_row_changes_no_embedding(pooled, texts, data):
         before, after = encoder(texts), encoder(changed)
     torch.testing.assert_close(after[others], before[others], rtol=1e-5, atol=1e-5)
     assert not torch.allclose(after[at], before[at], atol=1e-3)
+
+
+def test_a_decoder_s_texts_can_be_the_mean_of_their_states(backbones):
+    model = backbones.build(ModelConfig(item_text_tokens=12))
+    encoder = ItemEncoder(model.item.llm, model.item.tokenizer, "mean", 12)
+    assert not hasattr(encoder, "item_token")
+    texts = [*WORDS[:9], ""]
+    with torch.no_grad():
+        found = encoder(encoder.tokenize(texts))
+        for row, text in enumerate(texts[:-1]):
+            ids = encoder.tokenizer.encode(text, add_special_tokens=False)[:12]
+            mean = encoder.llm(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
+            torch.testing.assert_close(found[row], mean / mean.norm() * 8.0, rtol=1e-5, atol=1e-5)
+    assert found[-1].abs().max() == 0
+
+
+def test_a_sentence_encoder_has_no_state_that_has_read_the_whole_text(backbones):
+    with pytest.raises(ModelError, match="got: item_pooling item_token; expected: mean"):
+        read_item_encoder(backbones.sentence, ModelConfig(item_pooling="item_token"))
+
+
+def test_recomputed_activations_change_neither_embeddings_nor_gradients(backbones):
+    model = backbones.build(ModelConfig(item_text_tokens=12))
+    encoder = model.item.train()
+    ids = encoder.tokenize(WORDS[:8])
+    grads = []
+    for _ in range(2):
+        encoder(ids).square().sum().backward()
+        grads.append({name: p.grad for name, p in encoder.named_parameters() if p.grad is not None})
+        encoder.zero_grad(set_to_none=True)
+        recompute_activations(encoder.llm)
+    assert encoder.llm.is_gradient_checkpointing
+    assert len(grads[0]) == len(grads[1]) > 10
+    for name, grad in grads[0].items():
+        torch.testing.assert_close(grads[1][name], grad, rtol=1e-5, atol=1e-5)

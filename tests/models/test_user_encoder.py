@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from creator.core.errors import ModelError
 from creator.models.config import ModelConfig
 from creator.models.user_encoder import AGE_BUCKETS, UserEncoder, age_bucket, parallel_share, start_as_mean
 from tests.models.tiny import sharpen
@@ -83,7 +84,7 @@ def test_ages_matter_and_must_be_given(model, items):
     with torch.no_grad():
         fresh, old = (model.user(items[None, :3], mask, torch.full((1, 3), age)) for age in (HOUR, 30 * DAY))
     assert (fresh - old).abs().max() > 0.01
-    with pytest.raises(ValueError, match="needs ages_s"):
+    with pytest.raises(ModelError, match="reads the age of each event"):
         model.user(items[None, :3], mask)
 
 
@@ -92,11 +93,13 @@ def test_states_of_the_history_are_the_same_whether_or_not_prompt_and_user_follo
     mask = torch.tensor([[0.0, 1, 1, 1], [1, 1, 1, 1]])
     ages = torch.full((2, 4), DAY)
     with torch.no_grad():
-        alone = model.user.states(embeds, mask, ages)
-        followed = model.user.states_with_user(embeds, mask, ages)
-    assert followed.shape[1] == 4 + len(model.user.prompt_ids) + 1
-    torch.testing.assert_close(followed[:, :4][mask == 1], alone[mask == 1], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(alone[1], by_hand(model.user, embeds[1], [20] * 4)[:4], rtol=1e-5, atol=1e-5)
+        padded = model.user.states(embeds, mask, ages)
+        followed, users = model.user.read(embeds[mask == 1], [3, 4], ages[mask == 1])
+        alone, none = model.user.read(embeds[mask == 1], [3, 4], ages[mask == 1], with_user=False)
+    assert (len(users), len(none)) == (2, 0)
+    torch.testing.assert_close(followed, padded[mask == 1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(alone, padded[mask == 1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(alone[3:], by_hand(model.user, embeds[1], [20] * 4)[:4], rtol=1e-5, atol=1e-5)
 
 
 def test_only_the_latest_items_are_read_and_who_stands_beside_does_not_matter(model, items):
@@ -105,7 +108,7 @@ def test_only_the_latest_items_are_read_and_who_stands_beside_does_not_matter(mo
     ages = [np.sort(random.uniform(60, 90 * DAY, len(w)))[::-1] for w in windows]
     table = items.numpy()
     whole = model.encode_users(table, windows, ages)
-    cut = model.encode_users(table, [w[-6:] for w in windows], [a[-6:] for a in ages], batch=2)
+    cut = model.encode_users(table, [w[-6:] for w in windows], [a[-6:] for a in ages], batch=14)
     np.testing.assert_allclose(cut, whole, rtol=1e-5, atol=1e-5)
     for row, (window, age) in enumerate(zip(windows, ages, strict=True)):
         np.testing.assert_allclose(model.encode_users(table, [window], [age])[0], whole[row], rtol=1e-5, atol=1e-5)
@@ -163,3 +166,53 @@ def test_share_of_parallel_vectors():
     found = parallel_share(torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 3.0]]))
     assert found == pytest.approx((0 + 0.70710678 * 2) / 3, abs=1e-6)
     assert np.isnan(parallel_share(torch.ones(1, 2)))
+
+
+@pytest.fixture(scope="module")
+def early(backbones):
+    """Early fusion and the calendar, their starts moved away from zero."""
+    config = ModelConfig(history=8, time_features="calendar", fusion="early")
+    model = backbones.build(config, user_folder=backbones.item, user_layers=1)
+    with torch.no_grad():
+        model.user.item_offset.normal_()
+        model.user.calendar.projection.weight.normal_()
+    return model
+
+
+def test_the_calendar_reads_each_event_s_moment(early, items):
+    window, ages, as_of = np.array([3, 7, 1], np.int32), np.array([9 * DAY, 3 * HOUR, 61.0]), 1_700_000_000.0
+    times = torch.tensor([as_of - age for age in ages], dtype=torch.float64)
+    with torch.no_grad():
+        found = early.user_batch(items, [window], [ages], np.array([as_of]))[0]
+        embeds = items[[3, 7, 1]] + early.user.item_offset + early.user.calendar(times)
+        embeds = torch.cat([embeds, early.user.user_token.unsqueeze(0)]).unsqueeze(0)
+        expected = early.user.llm(inputs_embeds=embeds).last_hidden_state[0, -1]
+        a_second_on = early.user_batch(items, [window], [ages], np.array([as_of + 1]))[0]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert (a_second_on - found).abs().max() > 1e-3  # float32 would not tell the two apart
+    with pytest.raises(ModelError, match="reads the date of each event"):
+        early.user_batch(items, [window], [ages])
+    whole = early.encode_users(items.numpy(), [window, window[:2]], [ages, ages[:2]], np.array([as_of, as_of]))
+    np.testing.assert_allclose(whole[0], found.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_early_fusion_reads_each_target_behind_the_history_and_no_other_target(early, items):
+    windows = [np.array([3, 7, 1], np.int32), np.array([5], np.int32), np.zeros(0, np.int32)]
+    ages = [np.full(len(window), DAY) for window in windows]
+    as_of = np.full(3, 1_700_000_000.0)
+    targets = torch.randn(3, 4, 64, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        found = early.early_logits(items, windows, targets, ages, as_of)
+        for b, window in enumerate(windows):
+            times = torch.full((len(window),), as_of[b] - DAY, dtype=torch.float64)
+            history = items[window.astype(int)] + early.user.item_offset + early.user.calendar(times)
+            for c in range(4):
+                embeds = torch.cat([history, targets[b, c].unsqueeze(0) + early.user.item_offset]).unsqueeze(0)
+                state = early.user.llm(inputs_embeds=embeds).last_hidden_state[0, -1]
+                torch.testing.assert_close(found[b, c], early.early(state)[0], rtol=1e-4, atol=1e-4)
+    assert found.std() > 0.05
+
+
+def test_a_model_of_late_fusion_has_no_early_logits(model, items):
+    with pytest.raises(ModelError, match="no early fusion"):
+        model.early_logits(items, [np.zeros(1, np.int32)], torch.zeros(1, 1, 64), [np.ones(1)])

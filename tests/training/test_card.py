@@ -63,7 +63,9 @@ def test_the_card_tells_the_steps_of_the_user_llm_apart(model, shop, tmp_path):
     folder = write_history(tmp_path, HISTORY)
     rows = [{"step": 7, "choice": 2.0, "total": 2.0, "seconds": 3.0}, {"step": 9, "choice": 1.0, "seconds": 4.0}]
     (folder / "history_users.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "history_drills.jsonl").write_text('{"step": 3, "creative": 7.0, "total": 7.0, "seconds": 1.0}\n')
     text = write_card(model, shop.data, None, folder, None).read_text()
+    assert "- 3 steps" in text.split("## Training of the drills")[1].split("## Training of the users")[0]
     users, titles = text.split("## Training of the users")[1].split("## Training\n")
     assert "- 9 steps" in users
     assert "| choice | 2.000 | 1.000 | - |" in users
