@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -23,6 +23,7 @@ from creator.core.progress import Progress
 from creator.core.records import Ad, Check, Finding, FindingKind, Verdict
 from creator.facts.channels import Channel, channel_faults
 from creator.facts.evidence import AdFacts
+from creator.facts.guide import BrandGuide, as_json, with_guides
 from creator.facts.verifier import check
 from eval.audit_inputs import (
     AdRows,
@@ -30,14 +31,16 @@ from eval.audit_inputs import (
     Row,
     count_titles,
     read_ads,
+    read_guide_file,
     read_row,
     read_titles,
     source_of,
     text_field,
 )
-from eval.audit_learned import Checked, Judge, judged, load_verifier, verifier_digest
+from eval.audit_learned import Judge, Named, judged
 from eval.audit_options import AuditOptions
 from eval.audit_page import write_audit_page
+from eval.audit_rows import Checked, as_line, verdict_line
 from eval.audit_summary import print_summary, summarise
 
 CHUNK = 1000  # titles
@@ -46,15 +49,17 @@ SAVE_EVERY_S = 2.0
 _STATE = ".progress.json"
 _ads: dict[str, Ad] = {}
 _channels: tuple[Channel, ...] = ()
+_held: Callable[[str, Ad], Check]
 _verifier: Judge | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What titles are held to beside their ads: platforms' rules, and a learned check by name."""
+    """What titles are held to beside their ads: platforms' rules, brand guides by advertiser, a learned check."""
 
     channels: tuple[Channel, ...] = ()
-    verifier: str = ""
+    guides: Mapping[str, BrandGuide] = field(default_factory=dict[str, BrandGuide])
+    verifier: Named = field(default_factory=Named)
 
 
 @dataclass(slots=True)
@@ -83,8 +88,12 @@ def audit(options: AuditOptions) -> Mapping[str, object]:
     """
     ads_from, titles_from = source_of(options.ads, "data"), source_of(options.titles, "titles")
     config: dict[str, object] = {"channels": list(options.channels), "shown": options.shown}
-    if options.verifier:
-        config["verifier"] = verifier_digest(options.verifier)
+    verifier = Named.of(options)
+    if verifier.name:
+        config["verifier"] = verifier.digest()
+    guides = read_guide_file(options.guide) if options.guide is not None else {}
+    if guides:
+        config["guides"] = [as_json(guides[name]) for name in sorted(guides)]
     with write_artefact(options.out, "audit", config=config, inputs={"ads": ads_from, "titles": titles_from}) as draft:
         ads = read_ads(ads_from)
         if not ads.ads:
@@ -92,7 +101,13 @@ def audit(options: AuditOptions) -> Mapping[str, object]:
         total = count_titles(titles_from)
         channels = tuple(Channel(name) for name in options.channels)
         workers = options.workers or (os.cpu_count() or 1 if total >= PARALLEL_FROM else 1)
-        rate = _check_all(draft, ads, read_titles(titles_from), total, Rules(channels, options.verifier), workers)
+        if verifier.chat is not None:
+            workers = 1
+        rules = Rules(channels, guides, verifier)
+        try:
+            rate = _check_all(draft, ads, read_titles(titles_from), total, rules, workers)
+        finally:
+            _release()
         summary = summarise(draft.path / "verdicts.jsonl", draft.path / "rejected.jsonl", rate)
         if summary.checked + summary.rejected_titles != total:
             raise HllmCreatorError("rows went astray", got=summary.checked + summary.rejected_titles, expected=total)
@@ -116,7 +131,7 @@ def _first_reasons(rejected: list[tuple[int, str]]) -> str:
 def _check_all(draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, rules: Rules, workers: int) -> float | None:
     """Write verdicts.jsonl and rejected.jsonl, going on where an interrupted attempt stopped; returns titles/s."""
     done = _resume(draft)
-    _prepare(ads.ads, rules if workers == 1 else Rules(rules.channels))
+    _prepare(ads.ads, rules if workers == 1 else Rules(rules.channels, rules.guides))
     started, first = time.monotonic(), done.rows
     progress = Progress("audit", total, "titles", done=done.rows)
     saved = started
@@ -126,7 +141,7 @@ def _check_all(draft: Draft, ads: AdRows, rows: Iterator[Row], total: int, rules
     ):
         if not first:
             for number, reason in ads.rejected:
-                rejected.write(_line({"file": "ads", "row": number, "reason": reason}))
+                rejected.write(as_line({"file": "ads", "row": number, "reason": reason}))
         for outcome in _outcomes(islice(rows, done.rows, None), done.rows, ads.ads, rules, workers):
             kept.writelines(outcome.kept)
             rejected.writelines(outcome.rejected)
@@ -169,7 +184,8 @@ def _save(folder: Path, done: Done, kept: BinaryIO, rejected: BinaryIO) -> None:
 def _outcomes(rows: Iterable[Row], first: int, ads: dict[str, Ad], rules: Rules, workers: int) -> Iterator[Outcome]:
     """The chunks' outcomes in order; no more chunks are read ahead than keep the processes busy."""
     source = iter(rows)
-    chunks = iter(lambda: list(islice(source, CHUNK)), [])
+    size = CHUNK if rules.verifier.chat is None else 4 * rules.verifier.chat.concurrency  # a chat model is slow
+    chunks = iter(lambda: list(islice(source, size)), [])
     if workers == 1:
         for chunk in chunks:
             yield judge(chunk, first)
@@ -194,10 +210,18 @@ def _outcomes(rows: Iterable[Row], first: int, ads: dict[str, Ad], rules: Rules,
 
 def _prepare(ads: dict[str, Ad], rules: Rules, shares: bool = False) -> None:
     """Set a process up; one that `shares` the cores with others gives the learned check one of them."""
-    global _ads, _channels, _verifier
-    _ads, _channels, _verifier = ads, rules.channels, load_verifier(rules.verifier, shares=shares)
+    global _ads, _channels, _held, _verifier
+    _ads, _channels, _verifier = ads, rules.channels, rules.verifier.load(shares=shares)
+    _held = with_guides(lambda title, ad: check(title, _facts(ad.ad_id)), rules.guides)
     _facts.cache_clear()
     check("", AdFacts.of(next(iter(ads.values()))))  # reads the word lists now, not within the first title
+
+
+def _release() -> None:
+    global _verifier
+    if _verifier is not None:
+        _verifier.close()
+    _verifier = None
 
 
 @lru_cache(maxsize=4096)
@@ -213,8 +237,13 @@ def judge(chunk: list[Row], first: int) -> Outcome:
         try:
             checked.append(_checked(read_row(row), number))
         except BadRowError as error:
-            outcome.rejected.append(_line({"file": "titles", "row": number, "reason": str(error)}))
-    outcome.kept += [_verdict(row) for row in (judged(checked, _verifier) if _verifier else checked)]
+            outcome.rejected.append(as_line({"file": "titles", "row": number, "reason": str(error)}))
+    for row in judged(checked, _verifier) if _verifier else checked:
+        if row.unjudged:
+            reason = f"verifier: {row.unjudged}"
+            outcome.rejected.append(as_line({"file": "titles", "row": row.number, "reason": reason}))
+        else:
+            outcome.kept.append(verdict_line(row))
     return outcome
 
 
@@ -223,33 +252,8 @@ def _checked(fields: Mapping[str, object], number: int) -> Checked:
     title_id = text_field(fields, "title_id", needed=False) or f"row-{number}"
     if ad_id not in _ads:
         raise BadRowError("unknown ad_id")
-    return Checked(fields, title_id, title, _ads[ad_id], with_channels(check(title, _facts(ad_id)), title, _channels))
-
-
-def _verdict(row: Checked) -> bytes:
-    outcome = row.outcome
-    record: dict[str, object] = {
-        "title_id": row.title_id,
-        "ad_id": row.ad.ad_id,
-        "title": row.title,
-        "verdict": outcome.verdict,
-        "publishable": outcome.publishable,
-        "findings": [
-            {
-                "kind": f.kind,
-                "span": f.span,
-                "claim": f.claim,
-                "evidence": f.evidence,
-                "source_field": f.source_field,
-                "score": f.score,
-            }
-            for f in outcome.findings
-        ],
-    }
-    for name in ("cluster_id", "label", "label_source"):
-        if row.fields.get(name) is not None:
-            record[name] = row.fields[name]
-    return _line(record)
+    outcome = with_channels(_held(title, _ads[ad_id]), title, _channels)
+    return Checked(fields, number, title_id, title, _ads[ad_id], outcome)
 
 
 def with_channels(outcome: Check, title: str, channels: tuple[Channel, ...]) -> Check:
@@ -274,11 +278,3 @@ def with_channels(outcome: Check, title: str, channels: tuple[Channel, ...]) -> 
         outcome.publishable and not broken,
         (*outcome.findings, *added),
     )
-
-
-def _line(record: Mapping[str, object]) -> bytes:
-    text = json.dumps(record, ensure_ascii=False)
-    try:
-        return text.encode("utf-8") + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate in a title
-        return json.dumps(record).encode("ascii") + b"\n"

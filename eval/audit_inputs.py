@@ -14,6 +14,7 @@ from creator.core.artefacts import Artefact, open_artefact
 from creator.core.data import open_data
 from creator.core.errors import ArtefactError, InputError
 from creator.core.records import Ad, AdId
+from creator.facts.guide import BrandGuide, read_guides
 
 LONGEST_ROW = 1_000_000  # bytes
 TITLE_COLUMNS = ("title_id", "ad_id", "title", "cluster_id")
@@ -200,3 +201,16 @@ def _titles_table(source: Artefact) -> pq.ParquetFile:
 
 def _unreadable(source: Artefact) -> ArtefactError:
     return ArtefactError(f"{source.path / 'titles.parquet'} is missing or not readable Parquet", cure=MAKE_AGAIN)
+
+
+def read_guide_file(path: Path) -> dict[str, BrandGuide]:
+    """Brand guides by advertiser, from the file the console's settings page offers.
+
+    Raises:
+        InputError: the file cannot be read, or is no list of guides.
+    """
+    try:
+        return read_guides(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InputError(f"the brand guides at {path} cannot be read", got=reason, cure="check the path") from None

@@ -6,6 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+ChannelName = Literal[
+    "google_ads_editor", "merchant_center", "microsoft_ads", "meta", "tiktok", "oceanengine", "amazon_sponsored_brands"
+]
 
 
 class Channel(StrEnum):

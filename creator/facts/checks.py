@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from creator.core.records import Finding, FindingKind
 from creator.facts import reader
@@ -12,18 +13,19 @@ from creator.facts.dates import weekdays
 from creator.facts.denials import denial_findings
 from creator.facts.entities import opposites, swapped_names
 from creator.facts.evidence import date_words
-from creator.facts.han import unknown_runs
+from creator.facts.han import denied_runs, unknown_runs
 from creator.facts.numbers import read_figures
-from creator.facts.policy import injection_faults, quality_faults
+from creator.facts.policy import TWICE, injection_faults, quality_faults
 from creator.facts.quantities import Quantity
 from creator.facts.ranks import read_ranks
 from creator.facts.reading import Reading, quoted
 from creator.facts.relations import relation_findings
+from creator.facts.restricted import restricted_findings
 from creator.facts.scope import Title, dropped_conditions, unbounded, unoffered
 from creator.facts.segments import segment_at
-from creator.facts.stated import amount_tokens, said_stems
+from creator.facts.stated import amount_tokens, longest_list, said_stems
 from creator.facts.strangers import strangers
-from creator.facts.units import COUNT
+from creator.facts.units import COUNT, PERCENT, is_money
 
 _POLICY = "policy"
 
@@ -45,11 +47,15 @@ def findings_of(reading: Reading) -> Iterator[Finding]:
         taken.update(range(first, last + 1))
         yield finding
     yield from _conditions(reading)
+    yield from restricted_findings(reading)
     yield from _strangers(reading, frozenset(taken))
     yield from relation_findings(reading)
-    for start, end in unknown_runs(reading.folded.text, reading.facts.stated):
+    for start, end, score in unknown_runs(reading.folded.text, reading.facts.stated):
         first, last = reading.folded.span(start, end)
-        yield Finding(FindingKind.UNSUPPORTED, (first, last), reading.title[first:last], "", "", 0.7)
+        yield Finding(FindingKind.UNSUPPORTED, (first, last), reading.title[first:last], "", "", score)
+    for start, end, clause in denied_runs(reading.folded.text, reading.facts.stated):
+        first, last = reading.folded.span(start, end)
+        yield Finding(FindingKind.NEGATION, (first, last), reading.title[first:last], *reading.field_of(clause), 0.85)
 
 
 def _policy(reading: Reading) -> Iterator[Finding]:
@@ -58,6 +64,8 @@ def _policy(reading: Reading) -> Iterator[Finding]:
         yield Finding(FindingKind.CHANNEL, (0, len(title)), title, "a title has at least two words", _POLICY, 1.0)
         return
     for fault in (*quality_faults(title, text, reading.words), *injection_faults(text)):
+        if fault.message == TWICE and text[slice(*fault.span)] in reading.facts.stated:
+            continue  # the ad's own: "dandruff shampoo and shampoo"
         start, end = reading.folded.span(*fault.span)
         yield Finding(fault.kind, (start, end), title[start:end], fault.message, _POLICY, 1.0)
 
@@ -101,24 +109,34 @@ def _dates(reading: Reading) -> Iterator[Finding]:
 
 def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
     facts, found = reading.facts, reading.words
+    own_list = longest_list(found) if reading.quantities else 0
     for quantity in reading.quantities:
         if quantity.figure in taken or (quantity.high == 0 and quantity.units[0] is COUNT):
             continue
+        after = [w.text for w in found[quantity.last + 1 : quantity.last + 3]]
+        if quantity.units[0] is COUNT and after and after[0] == "of" and after[-1] in ("you", "us"):
+            continue  # "for the two of you"
+        if quantity.units[0] is COUNT and not quantity.counted and quantity.low == own_list:
+            continue  # "gas, electric or induction: all three"
         before = found[quantity.figure - 1] if quantity.figure else None
         named = facts.numbered.get(before.stem) if before is not None and before.kind == "word" else None
         if quantity.units[0] is COUNT and named is not None and found[quantity.figure].text in named:
             continue  # part of a name: "Arc 2"
         first, last = _chunk(reading, quantity)
         others = amount_tokens(q for q in reading.quantities if q is not quantity)
-        verdict = match(
-            quantity,
-            said_stems(found) | others,
-            said_stems(found[first:last]) | others,
-            frozenset(w.text for w in found),
-            frozenset(q.low for q in reading.quantities),
-            facts.facts,
+        verdict, *rest = (
+            match(
+                meant,
+                said_stems(found) | others,
+                said_stems(found[first:last]) | others,
+                frozenset(w.text for w in found),
+                frozenset(q.low for q in reading.quantities),
+                facts.facts,
+                facts.known.product,
+            )
+            for meant in _meanings(quantity, reading.quantities)
         )
-        if verdict.supported:
+        if verdict.supported or any(other.supported for other in rest):
             continue
         fact = verdict.fact
         kind = FindingKind.UNIT if verdict.unit else FindingKind.SCOPE if verdict.loose else FindingKind.NUMBER
@@ -135,6 +153,15 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
             stated = {f.value for p in facts.passages for f in read_figures(p.words) if f.ordinal}
             if figure.value not in stated:
                 yield reading.finding(FindingKind.NUMBER, figure.first, figure.last, 0.8)
+
+
+def _meanings(quantity: Quantity, others: Sequence[Quantity]) -> Iterator[Quantity]:
+    """The amount as it stands; a bare figure also in the units of the title's others: "over 400 km? Up to 412"."""
+    yield quantity
+    if quantity.units[0] is COUNT and not quantity.counted:
+        for other in others:
+            if other.units[0] is not COUNT and other.units[0] is not PERCENT and not is_money(other.units[0]):
+                yield replace(quantity, units=other.units)
 
 
 def _chunk(reading: Reading, quantity: Quantity) -> tuple[int, int]:

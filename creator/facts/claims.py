@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, Quantity, read_quantities
-from creator.facts.stated import SWITCHES, Fact
-from creator.facts.text import listed
-from creator.facts.units import COUNT, PERCENT, Unit, is_money, unit_forms
-from creator.facts.vocabulary import stems
+from creator.facts.derive import follows
+from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, Quantity
+from creator.facts.stated import SWITCHES, Fact, amount_tokens
+from creator.facts.units import COUNT, Unit, is_money, unit_forms
+from creator.facts.vocabulary import base_forms, stems, vocabulary
 
 ABOUT_WITHIN = Fraction(1, 10)  # "about 5" is true of 4.5 to 5.5
+_BESIDE = 4  # words before an amount that name what it is of: "balcony cabins from €980"
+_MONTH = Fraction(2629746)  # seconds of a mean Gregorian month (365.2425 days / 12), for "about two months"
 CONVERSION_WITHIN = Fraction(1, 100)  # a rounded ounce-to-gram figure may be this far off
 _PACKS = frozenset(
     ("pack", "set", "piec", "count", "pcs", "bundl", "box", "cas", "ct", "pk", "bag", "carton", "tray", "multipack")
@@ -37,14 +39,16 @@ _KINDS = frozenset(
         "not",
         "topic",
         "subject",
+        "countri",
+        "citi",
+        "island",
+        "region",
+        "town",
+        "languag",
+        "destin",
     )
 )
-_TOGETHER = listed("total altogether combined both together pair across all overall")
 _FEW = stems("student member subscriber child senior concession pensioner teacher trade")  # who pays another price
-_LESS = listed(
-    "less cheaper off saving save saves savings under reduced knocks knocked lower cut cuts extra more dearer "
-    "difference"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ def match(
     cues: frozenset[str],
     amounts: frozenset[Fraction],
     facts: Sequence[Fact],
+    named: frozenset[str],
 ) -> Match:
     """Compare a title's quantity with the ad's.
 
@@ -81,7 +86,9 @@ def match(
         cues: the title's words as written ("less", "total").
         amounts: every figure of the title.
         facts: the ad's quantities.
+        named: stems of the ad's title; they name the product and single no amount of it out.
     """
+    facts = [_at_rate(claim, f) for f in facts]
     rivals = [f for f in facts if _same_dimension(claim, f.quantity)]
     equal = [f for f in rivals if _holds(claim, f.quantity) and _rate_fits(claim, f.quantity)]
     own = [f for f in equal if not f.derived]
@@ -101,10 +108,12 @@ def match(
         rival = (
             None
             if claim.relation in (OVER, UNDER)
-            else _better(claim, fitting, chunk, said, [f for f in rivals if f not in equal and not f.derived])
+            else _better(claim, fitting, chunk, said, [f for f in rivals if f not in equal and not f.derived], named)
         )
-        return Match(rival, False) if rival is not None else Match(best, True)
-    if _follows(claim, cues, amounts, facts):
+        if rival is None or follows(claim, cues, amounts, facts):
+            return Match(best, True)
+        return Match(rival, False)
+    if follows(claim, cues, amounts, facts):
         return Match(None, True)
     if own and claim.units[0] is not COUNT and not _contradicted(claim, rivals, equal):
         return Match(own[0], True)
@@ -130,8 +139,18 @@ def match(
     return Match(near, False)
 
 
+def _at_rate(claim: Quantity, fact: Fact) -> Fact:
+    """The fact per the claim's time: "900 litres an hour" are 15 litres a minute."""
+    forms, own = unit_forms(), fact.quantity
+    per, said = forms.get(own.rate), forms.get(claim.rate)
+    if per is None or said is None or per.name == said.name or per.dimension != said.dimension:
+        return fact
+    scale = said.factor / per.factor
+    return replace(fact, quantity=replace(own, low=own.low * scale, high=own.high * scale, rate=claim.rate))
+
+
 def _same_dimension(claim: Quantity, fact: Quantity) -> bool:
-    return any(c.dimension == f.dimension for c in claim.units for f in fact.units)
+    return any(c.dimension == f.dimension for c in claim.units for f in fact.units) or _about_months(claim, fact)
 
 
 def _pairs(claim: Quantity, fact: Quantity) -> list[tuple[Unit, Unit]]:
@@ -140,7 +159,19 @@ def _pairs(claim: Quantity, fact: Quantity) -> list[tuple[Unit, Unit]]:
 
 def _holds(claim: Quantity, fact: Quantity) -> bool:
     """Whether the claimed amount is true of the fact's."""
-    return any(_true_of(claim, c, fact, f) for c, f in _pairs(claim, fact))
+    return any(_true_of(claim, c, fact, f) for c, f in _pairs(claim, fact)) or _about_months(claim, fact)
+
+
+def _about_months(claim: Quantity, fact: Quantity) -> bool:
+    """ "About two months" of "eight to ten weeks": months have no exact length, an approximate figure needs none."""
+    kinds = {claim.units[0].dimension, fact.units[0].dimension}
+    if ABOUT not in (claim.relation, fact.relation) or kinds != {"calendar", unit_forms()["second"].dimension}:
+        return False
+    said, low, high = (
+        figure * unit.factor * (_MONTH if unit.dimension == "calendar" else 1)
+        for figure, unit in ((claim.low, claim.units[0]), (fact.low, fact.units[0]), (fact.high, fact.units[0]))
+    )
+    return claim.low == claim.high and low * (1 - ABOUT_WITHIN) <= said <= high * (1 + ABOUT_WITHIN)
 
 
 def _true_of(claim: Quantity, c: Unit, fact: Quantity, f: Unit) -> bool:
@@ -158,6 +189,8 @@ def _true_of(claim: Quantity, c: Unit, fact: Quantity, f: Unit) -> bool:
         return not upward and (most < low or (most == low and fact.relation == UNDER)) and 2 * most >= low
     if claim.relation == AT_MOST:
         return not upward and (most == high or (rounded and _close(most, high, CONVERSION_WITHIN)))
+    if claim.relation == ABOUT and low == high and least < most:
+        return least <= low <= most
     if claim.relation == ABOUT:
         return _close(low, least, ABOUT_WITHIN) and _close(high, most, ABOUT_WITHIN)
     if rounded:
@@ -196,8 +229,18 @@ def _contradicted(claim: Quantity, rivals: Sequence[Fact], equal: Sequence[Fact]
     return any(claim.counted & f.quantity.counted for f in rivals if f not in equal)
 
 
+def _is_verb(text: str) -> bool:
+    verbs = vocabulary().meanings.verbs
+    return any(form in verbs for form in base_forms(text))
+
+
 def _better(
-    claim: Quantity, fitting: Sequence[Fact], chunk: frozenset[str], said: frozenset[str], rivals: Sequence[Fact]
+    claim: Quantity,
+    fitting: Sequence[Fact],
+    chunk: frozenset[str],
+    said: frozenset[str],
+    rivals: Sequence[Fact],
+    named: frozenset[str],
 ) -> Fact | None:
     """A rival figure that the title's words single out against every one that matches ("noise cancelling on")."""
     own = frozenset[str]().union(*(f.near for f in fitting))
@@ -206,82 +249,14 @@ def _better(
     for rival in rivals:
         if rival.quantity.cut != claim.cut or rival.passage.field not in fields:
             continue
-        for_rival = (chunk or said) & (rival.near - own)
-        for_own = said & (own - rival.near)
-        if for_rival and not for_own and (not for_rival <= around or for_rival & SWITCHES):
+        if amount_tokens([rival.quantity]) & said:
+            continue  # the title names that amount too, for what it belongs to
+        for_rival = (chunk or said) & (rival.near - own - named)
+        if not chunk and len(for_rival) < 2 and not for_rival & SWITCHES:
+            continue  # the amount stands alone between commas; one word elsewhere does not tie it to another
+        for_own = said & (own - rival.near - {claim.rate})
+        at = rival.quantity.first
+        beside = {w.stem for w in rival.passage.words[max(0, at - _BESIDE) : at] if not _is_verb(w.text)}
+        if for_rival and not for_own and (not for_rival <= around or for_rival & (SWITCHES | beside)):
             return rival
     return None
-
-
-def _follows(claim: Quantity, cues: frozenset[str], said: frozenset[Fraction], facts: Sequence[Fact]) -> bool:
-    """Whether the amount is a difference, a discounted price or a total of what the ad states."""
-    stated = [f.quantity for f in facts if f.quantity.low == f.quantity.high]
-    amounts = [
-        (q.units[0].base(q.low), q) for q in stated if q.units[0].dimension in {u.dimension for u in claim.units}
-    ]
-    if claim.low != claim.high:
-        return False
-    if claim.units[0] is COUNT:
-        return any(
-            "pair" in q.counted and q.low * 2 == claim.low and (claim.counted & q.counted or not claim.counted)
-            for q in stated
-            if q.units[0] is COUNT
-        )
-    value = claim.units[0].base(claim.low)
-    if claim.rate and is_money(claim.units[0]) and _unit_price(claim, value, said, facts):
-        return True
-    few = [q.low for q in stated if q.units[0] is COUNT and 1 < q.low < 10]
-    if cues & _LESS and any(a * n - b == value for a, _ in amounts for b, _ in amounts for n in (1, *few)):
-        return True
-    if is_money(claim.units[0]):
-        cuts = [q.low for q in stated if q.units[0] is PERCENT]
-        if any(
-            a * (100 - cut) / 100 == value or (cues & _LESS and a * cut / 100 == value)
-            for a, _ in amounts
-            for cut in cuts
-        ):
-            return True
-    counts = [q.low for q in stated if q.units[0] is COUNT and 1 < q.low < 1000]
-    ends = {a for a, _ in amounts} | {
-        q.units[0].base(q.high) for q in (f.quantity for f in facts) if q.units[0].dimension == claim.units[0].dimension
-    }
-    return bool(cues & _TOGETHER) and any(a * n == value for a in ends for n in counts)
-
-
-def _unit_price(claim: Quantity, value: Fraction, said: frozenset[Fraction], facts: Sequence[Fact]) -> bool:
-    """Whether a price per piece or per unit is a stated price divided by a stated number or size, to the cent."""
-    unit = unit_forms().get(claim.rate)
-    prices = [f.quantity.low for f in facts if is_money(f.quantity.units[0]) and f.quantity.low == f.quantity.high]
-    for fact in facts:
-        size = fact.quantity
-        if fact.derived:
-            continue
-        if size.low != size.high or size.low <= 0 or is_money(size.units[0]):
-            continue
-        if unit is not None and unit.dimension == size.units[0].dimension:
-            amount = size.units[0].base(size.low) / unit.factor
-        elif size.units[0] is COUNT and (claim.rate in size.counted or claim.rate == "each" or _is_pack(fact)):
-            amount = size.low
-            if _multibuy(fact) and len(set(prices)) > 1 and amount not in said:
-                continue  # a price for several, not for one alone: the title must say for how many
-        else:
-            continue
-        if any(abs(price / amount - value) <= Fraction(1, 200) for price in prices):
-            return True
-    return False
-
-
-def _multibuy(fact: Fact) -> bool:
-    """Whether the count's own clause names a price: "two sticks for €30"."""
-    first, last = fact.passage.sentence_at(fact.quantity.first)
-    beside = fact.passage.words[max(first, fact.quantity.first - 2) : min(last, fact.quantity.last + 6)]
-    return any(q for q in read_quantities(beside) if is_money(q.units[0]))
-
-
-def _is_pack(fact: Fact) -> bool:
-    """Whether the count is of pieces in a pack: "a case of six", "6 x 1 L"."""
-    at = fact.quantity.figure
-    beside = (
-        fact.passage.words[max(0, at - 2) : at] + fact.passage.words[fact.quantity.last + 1 : fact.quantity.last + 2]
-    )
-    return any(w.stem in _PACKS or w.text == "x" for w in beside)

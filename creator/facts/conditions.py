@@ -43,6 +43,7 @@ GENERIC = frozenset(
 _GIVEN = re.compile(  # something comes free or along
     r"(?<!-)\bfree\b(?!\s+from|\s+of\b|-)|\bcomplimentary\b|\b(?:gift|bonus) (?:with|when|for)\b|\bbonus\b"
     r"|\binclu(?:des?|ded|ding)\b|\bcomes? with\b|\b(?:at )?no (?:extra )?(?:cost|charge|fee)\b"
+    r"|\bwithout (?:a |any |extra )?(?:cost|charge|fee)\b"
 )
 
 

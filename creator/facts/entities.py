@@ -20,7 +20,8 @@ class Known:
         spoken: its words as written (folded).
         meanings: what they mean or imply.
         product: stems of the nouns in its title.
-        modifiers: for each noun of its title, the stems that stand right before it anywhere in the ad.
+        modifiers: for each of its words, the stems of meaning that stand right before it anywhere in the ad.
+        young: it is for children, by the age it names or what it is.
     """
 
     stems: frozenset[str]
@@ -28,6 +29,7 @@ class Known:
     meanings: frozenset[int]
     product: frozenset[str]
     modifiers: dict[str, frozenset[str]]
+    young: bool = False
 
     def has(self, word: Word) -> bool:
         """Whether the ad carries the word, an inflection, a synonym or something that implies it."""
@@ -75,7 +77,7 @@ def opposites(found: Sequence[Word], passages: Sequence[Passage], known: Known) 
         others = table.get(word.text.removesuffix("'s"))
         if not others or word.stem in known.stems:
             continue
-        nouns = {w.stem for w in found[n + 1 : n + 3] if w.kind == "word"}
+        nouns = {w.stem for w in found[n + 1 : n + 3] if w.kind == "word" and w.text not in vocabulary().function}
         for passage in passages:
             for at in range(len(passage.words) - 1):
                 one = passage.words[at]
@@ -134,8 +136,11 @@ def swapped_names(found: Sequence[Word], names: Sequence[Name]) -> Iterator[tupl
         for at in range(len(title) - size + 1):
             if tuple(title[at : at + size]) != name.stems:
                 continue
+            by = at > 1 and found[at - 1].text in ("by", "from", "with")
             before = [
-                w.stem for w in found[max(0, at - 1) : at] if w.kind == "word" and w.text not in vocabulary().function
+                w.stem
+                for w in found[max(0, at - 1 - by) : at - by]
+                if w.kind == "word" and w.text not in vocabulary().function
             ]
             for role in before:
                 other = next(

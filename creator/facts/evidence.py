@@ -28,7 +28,7 @@ class AdFacts:
         facts: its quantities.
         dates: its dates, each with the passage.
         meanings: what its words mean or imply (WordNet).
-        numbered: for each stem, the figures that directly follow it ("arc" -> {"2"}).
+        numbered: for each stem of a name, the figures that directly follow it ("arc" -> {"2"}).
         known: its words, for what a title may take from it.
         clauses: its sentences with their conditions.
         denied: for each field, its denied words.
@@ -66,7 +66,7 @@ class AdFacts:
         for passage in passages:
             for n, word in enumerate(passage.words):
                 places.setdefault(word.stem, (passage, n))
-                if word.kind == "number" and n and passage.words[n - 1].kind == "word":
+                if word.kind == "number" and n and _is_name(passage, n - 1):
                     numbered.setdefault(passage.words[n - 1].stem, set()).add(word.text)
             found = read_dates(passage.words)
             dates += [(date, passage) for date in found]
@@ -74,15 +74,11 @@ class AdFacts:
         spoken = frozenset(w.text for p in passages for w in p.words if w.kind != "sign")
         meanings = vocabulary().meanings.implied_by(spoken - vocabulary().function)
         product = frozenset(w.stem for p in passages if p.field == "title" for w in p.words if w.kind == "word")
-        modifiers = {
-            noun: frozenset(
-                one.stem
-                for p in passages
-                for one, two in pairwise(p.words)
-                if two.stem == noun and one.kind == "word" and one.text not in vocabulary().function
-            )
-            for noun in product
-        }
+        modifiers: dict[str, set[str]] = {noun: set() for noun in product}
+        for one, two in (pair for p in passages for pair in pairwise(p.words)):
+            if two.kind == "word" and one.kind == "word" and one.text not in vocabulary().function:
+                modifiers.setdefault(two.stem, set()).add(one.stem)
+        stated = "\n".join(p.folded.text for p in passages)
         denied = tuple((p, denied_words(p.words, read_denials(p.words))) for p in passages)
         return cls(
             ad,
@@ -92,15 +88,31 @@ class AdFacts:
             tuple(dates),
             meanings,
             {stem: frozenset(figures) for stem, figures in numbered.items()},
-            Known(frozenset(places), spoken, meanings, product, modifiers),
+            Known(
+                frozenset(places),
+                spoken,
+                meanings,
+                product,
+                {noun: frozenset(own) for noun, own in modifiers.items()},
+                bool(vocabulary().pattern("reader", "children").search(stated)),
+            ),
             tuple(c for p in passages for c in read_clauses(p)),
             denied,
             Products(denied),
             read_names(passages),
-            "\n".join(p.folded.text for p in passages),
+            stated,
             spoken,
             {stem_of(bare): stem_of(word) for word in sorted(spoken) if (bare := without_prefix(word))},
         )
+
+
+def _is_name(passage: Passage, n: int) -> bool:
+    """Whether a word is written like a name, with a capital that no sentence's beginning explains."""
+    word = passage.words[n]
+    if word.kind != "word" or word.text in vocabulary().function:
+        return False
+    capital = passage.text[passage.folded.span(word.start, word.end)[0]].isupper()
+    return capital and (passage.field == "title" or n > passage.sentence_at(n)[0])
 
 
 def date_words(dates: list[Date]) -> frozenset[int]:

@@ -9,7 +9,10 @@ from creator.facts.text import Word, listed
 from creator.facts.units import PERCENT, SHORT, Unit, ambiguous_forms, unit_forms
 
 _DAY_KINDS = listed("working business calendar full whole short straight consecutive extra more")
-_LOOK_BACK, _CONTEXT = 3, 4
+_SQUARES: dict[str, str] = {
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), "sqm"),
+    **dict.fromkeys(("ft", "foot", "feet"), "sqft"),
+}
 
 
 def unit_of(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], int, int]:
@@ -45,6 +48,9 @@ def unit_of(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], in
         after = at + 1 + (text_at(found, at + 1) == ".")
         if text_at(found, after) in ("oz", "ounce", "ounces"):
             return (forms["floz"],), figure.first, after
+    square = _SQUARES.get(text_at(found, at + 1)) if text in ("square", "sq") else None
+    if square is not None:
+        return (forms[square],), figure.first, at + 1
     if text == "per" and text_at(found, at + 1) == "cent":
         return (PERCENT,), figure.first, at + 1
     if found[at].kind == "han" if at < len(found) else False:

@@ -16,17 +16,20 @@ _DENIAL = listed(
 _HARD_STOPS = frozenset(".;:?!()|")
 _ABSENCE_STOPS = listed(
     "in on at when while with for that which who by but just only plus then to is are if because so than this our "
-    "the your made from under per until"
+    "the your made from under per until once unless after before whenever"
 ) - {"the", "your", "to"}
+_SUBJECTS = listed("your you our we it its they their i my the this that here all")
 _DENIAL_STOPS = listed("but because so unless though although while however and")
 _BACKWARD = listed(
     "excluded supported included available covered allowed suitable needed required recommended sold provided "
     "refundable eligible compatible contain"
 )
+_PLACED = listed("out ready here there offered made stocked yet in on at part")
+_IS = listed("is are was were come comes isn't aren't wasn't weren't")
 _EMPTY = listed(
     "need needed necessary required requires requiring want worry wait miss hesitate forget let use make do be "
     "include contain require other more any all some made "
-    "certain alone lose losing only just yes"
+    "certain alone lose losing only just yes sold"
 )
 _LINKS = listed("which that is are was were it they and has be to being sold")
 _DETERMINERS = listed("a an the one its your takes needs with has comes , but")
@@ -74,11 +77,14 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
             and found[n + 1].kind in ("word", "han")
             and found[n + 1].text not in ("%", "ml", "g", "kg", "mg")
         ):
-            if after in IDIOMS or (n and found[n - 1].text in ("yes", "say")):
+            if after in IDIOMS or (n and found[n - 1].text in ("yes", "say", "or")):
                 continue
             denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1)))
         elif text in _DENIAL:
-            if after in ("only", "just", "your", "to") and text == "not":
+            if (after in ("only", "just", "your", "to") and text == "not") or after in ("more", "less", "fewer"):
+                continue
+            if after in _PLACED and (text != "not" or (n and found[n - 1].text in _IS)) and text in ("not", *_IS):
+                denials.append(Denial(False, n, _clause_start(found, n), n))  # "salt and oil are not in the box"
                 continue
             if text == "not" and (not after or after in (".", ",", ";", "!")):
                 denials.append(Denial(False, n, _clause_start(found, n), n))  # "the pot is washable; the base is not"
@@ -88,6 +94,8 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
             denials.append(Denial(contains, n, n + 1, end))
             if after in _BACKWARD:
                 denials.append(Denial(False, n, _clause_start(found, n), n))
+        elif text == "separately" and after in ("sold", "available", "priced"):
+            denials.append(Denial(False, n, n + 2, _denial_end(found, n + 2)))
         elif text in ("excluded", "excepted") or (text == "separately" and n and found[n - 1].text == "sold"):
             denials.append(Denial(False, n, _clause_start(found, n), n))
     return [d for d in denials if d.last > d.first]
@@ -110,7 +118,7 @@ def _absence_end(found: Sequence[Word], start: int) -> int:
         if (
             text in ("and", "&", "plus")
             and at + 1 < len(found)
-            and (found[at + 1].text in _ABSENCE or found[at + 1].kind == "number")
+            and (found[at + 1].text in _ABSENCE | _SUBJECTS or found[at + 1].kind == "number")
         ):
             return at
         at += 1
@@ -119,6 +127,8 @@ def _absence_end(found: Sequence[Word], start: int) -> int:
 
 def _list_goes_on(found: Sequence[Word], at: int) -> bool:
     """Whether after a comma a list closes with "or"/"and" before anything else happens."""
+    if at + 1 < len(found) and found[at].text in ("and", "but", "so") and found[at + 1].text in _SUBJECTS:
+        return False
     for word in found[at : at + 8]:
         if word.text in _ABSENCE:
             return False
@@ -140,7 +150,11 @@ def _denial_end(found: Sequence[Word], start: int) -> int:
 def _clause_start(found: Sequence[Word], at: int) -> int:
     """Where the subject of "X is not included" begins; of ", (which is) not included" it stands before the comma."""
     n = at - 1
-    while n >= 0 and found[n].text not in _HARD_STOPS and found[n].text not in (",", "but"):
+    while (
+        n >= 0
+        and found[n].text not in _HARD_STOPS
+        and (found[n].text not in (",", "but") or _in_short_list(found, n, at))
+    ):
         n -= 1
     if any(w.text not in _LINKS for w in found[n + 1 : at]):
         return n + 1
@@ -150,6 +164,14 @@ def _clause_start(found: Sequence[Word], at: int) -> int:
     while n >= 0 and found[n].text not in _HARD_STOPS and found[n].text not in _DETERMINERS:
         n -= 1
     return n + 1
+
+
+def _in_short_list(found: Sequence[Word], comma: int, at: int) -> bool:
+    """Whether a comma parts single things of the subject: "oil, salt and pepper are not in the box"."""
+    after = [w.text for w in found[comma + 1 : comma + 4]]
+    before = comma and (comma < 2 or found[comma - 2].text in (*_HARD_STOPS, ",", "the", "a"))
+    closes = any(w.text in ("and", "or") for w in found[comma + 1 : at])
+    return bool(before and closes and (after[1:2] in (["and"], ["or"], [","])))
 
 
 def _compound_start(found: Sequence[Word], free: int) -> int:

@@ -80,6 +80,9 @@ ORDINALS = {
 _HAN = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2, "〇": 0}
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "萬": 10_000, "亿": 100_000_000}
 _LONGEST_FIGURE = 18
+_BOUNDS = ("under", "over", "within", "than")
+_LASTS = ("in", "for", "about", "nearly", "almost", "around", "lasts", "last", "takes", "take")
+_SHORT_TIMES, _LONG_TIMES = ("hour", "minute"), ("day", "week", "fortnight", "month", "year", "decade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,9 @@ def _spoken(found: Sequence[Word], at: int) -> Figure | None:
         return _part(found, at)
     if word in ORDINALS and word != "second":
         return Figure(Fraction(ORDINALS[word]), at, at, ordinal=True)
-    if word in ("a", "an", "per"):
+    if word in ("a", "an"):
+        return Figure(Fraction(1), at, at) if _is_one(found, at) else None
+    if word == "per":
         return None
     total, current, last, seen = 0, 0, at, False
     while last < len(found):
@@ -213,6 +218,14 @@ def _spoken(found: Sequence[Word], at: int) -> Figure | None:
     if part and 0 < total + current < part:
         return Figure(Fraction(total + current, part), at, last, part=True)
     return Figure(Fraction(total + current), at, last - 1)
+
+
+def _is_one(found: Sequence[Word], at: int) -> bool:
+    """Whether "an" counts: "in under an hour", "lasts an hour", "within a week"; but "£5 an hour", "for a day out"."""
+    before = found[at - 1].text if at else ""
+    after = found[at + 1].text if at + 1 < len(found) else ""
+    short = after in _SHORT_TIMES
+    return (before in _BOUNDS and (short or after in _LONG_TIMES)) or (before in _LASTS and short)
 
 
 def _joins(joiner: str, after: str, current: int) -> bool:

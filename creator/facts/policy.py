@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,7 @@ from creator.facts.text import Word, listed
 from creator.facts.vocabulary import vocabulary
 
 LONGEST_TITLE = 150
+TWICE = "the same phrase twice"
 UNFINISHED = listed(
     "a an and as at because but for from if into its nor of or our per plus than that the their to until via "
     "when which while who whose with without your & , : ; - ( [ / + |"
@@ -18,6 +20,8 @@ UNFINISHED = listed(
 MAYBE_UNFINISHED = listed("on in by is")  # "Dive In", "Put the Kettle On"; but "Coupon on"
 UNFINISHED_PART = listed("a an and & or nor the your our its")  # before a mark inside the title: "Salsa and?"
 UNREADABLE = "\ufffd"  # what is left of a character that a decoder could not read
+_MARKS = re.compile(r"(?:[!?]\s*){2,}$|[!?]{2,}|([,;:])\1|\.{4,}")
+_SPACED = re.compile(r"(?<![a-z])(?:[a-z] ){4,}[a-z](?![a-z])")
 MAY_REPEAT = listed("very so bye yum knock tick cha pad bora chop choo")
 
 
@@ -40,9 +44,9 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
     """Whether a title reads as a finished phrase: at least two words, no loose end, no word twice in a row."""
     faults: list[PolicyFault] = []
     spoken = [w for w in found if w.kind != "sign"]
-    if len(spoken) < 2:
+    if not found or len(spoken) < 2:
         return [PolicyFault(FindingKind.CHANNEL, (0, len(folded)), "a title has at least two words")]
-    last = found[-1]
+    last = found[-2] if found[-1].text == "+" and found[-2].kind == "number" else found[-1]
     before = spoken[-2].text
     if last.text in UNFINISHED or (last.text in MAYBE_UNFINISHED and not _phrasal(before, spoken)):
         faults.append(PolicyFault(FindingKind.CHANNEL, (last.start, last.end), "the title breaks off"))
@@ -60,9 +64,10 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
         if w.text == UNREADABLE
     ]
     faults += [
-        PolicyFault(FindingKind.CHANNEL, (found[a].start, found[b - 1].end), "the same phrase twice")
-        for a, b in _repeated(found)
+        PolicyFault(FindingKind.CHANNEL, (a, b), TWICE) for a, b in _repeated(tuple(w for w in found if w.text != "-"))
     ]
+    faults += [PolicyFault(FindingKind.CHANNEL, m.span(), "repeated punctuation") for m in _MARKS.finditer(folded)]
+    faults += [PolicyFault(FindingKind.CHANNEL, m.span(), "letters set apart") for m in _SPACED.finditer(folded)]
     if len(folded) > LONGEST_TITLE:
         faults.append(
             PolicyFault(FindingKind.CHANNEL, (LONGEST_TITLE, len(folded)), f"more than {LONGEST_TITLE} characters")
@@ -71,18 +76,26 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
 
 
 def _repeated(found: tuple[Word, ...]) -> Iterator[tuple[int, int]]:
-    """Phrases of two to six words that come again at once, or after "and" or a comma: first, one past the end."""
+    """Folded spans of phrases that come again at once, or after "and" or a comma; a word alone only after "and"."""
     texts = [w.text for w in found]
     if len(set(texts)) == len(texts):
         return
-    for first in range(len(texts) - 3):
-        for size in range(2, min(6, (len(texts) - first) // 2) + 1):
+    for first in range(len(texts) - 2):
+        for size in range(1, min(6, (len(texts) - first) // 2) + 1):
             again = first + size
-            again += texts[again] in ("and", "&", ",", "or")
-            phrase = texts[first:again] if again == first + size else texts[first : again - 1]
-            if texts[again : again + size] == phrase and phrase[0].isalpha() and sum(t.isalpha() for t in phrase) > 1:
-                yield first, again + size
+            joined = texts[again] in ("and", "&", ",", "or")
+            again += joined
+            phrase = texts[first : first + size]
+            if texts[again : again + size] != phrase or not phrase[0].isalpha():
+                continue
+            if sum(t.isalpha() for t in phrase) > 1 or (joined and texts[again - 1] != "," and _names(phrase[0])):
+                yield found[first].start, found[again + size - 1].end
                 return
+
+
+def _names(text: str) -> bool:
+    """Whether a word that comes twice is a thing named twice, not "more and more" or "over and over"."""
+    return text not in vocabulary().function and vocabulary().is_thing(text)
 
 
 def _phrasal(before: str, spoken: list[Word]) -> bool:

@@ -24,7 +24,8 @@ _CUES: tuple[tuple[str, str, str], ...] = (  # direction, words before the amoun
     (UNDER, "under|less than|below|fewer than|lighter than|within less than|不 到", ""),
     (
         AT_MOST,
-        "up to|at most|maximum|max|no more than|not more than|as much as|as many as|as long as|within|最 多",
+        "up to|at most|maximum|max|no more than|not more than|never more than|as much as|as many as|as long as|within"
+        "|最 多|最 长|最 長|最 大",
         "or less|or fewer|or under|max|maximum|tops|以 内",
     ),
     (
@@ -182,7 +183,7 @@ def _single(found: Sequence[Word], figure: Figure, *, ones: bool) -> Quantity | 
             value, units = value * 100, (PERCENT,)
         elif (
             part
-            or (word == "one" and figure.last == figure.first and not ones)
+            or (word in ("one", "一") and figure.last == figure.first and not ones)
             or (word in ("couple", "pair", "duo", "trio") and figure.first == figure.last)
         ):
             return None
@@ -236,8 +237,8 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
         and quantity.first >= 2
         and text_at(found, quantity.first - 1) in ("a", "an", "the", "just", "only", "one")
     ):
-        key = tuple(w.text for w in found[max(0, quantity.first - 3) : quantity.first - 1])
-        relation = next((_BEFORE[key[-n:]] for n in (2, 1) if key[-n:] in _BEFORE), relation)
+        key = tuple(w.text for w in found[max(0, quantity.first - 4) : quantity.first - 1])
+        relation = next((_BEFORE[key[-n:]] for n in (3, 2, 1) if key[-n:] in _BEFORE), relation)
     if (
         relation == IS
         and text_at(found, first - 1) == "from"

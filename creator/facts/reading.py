@@ -57,6 +57,15 @@ class Reading:
             w.stem in self.facts.known.stems for w in self.words if w.kind != "sign" and w.text not in plain
         )
 
+    def field_of(self, words: str) -> tuple[str, str]:
+        """Folded words of the ad as it writes them, and the field they stand in; empty texts of none."""
+        for passage in self.facts.passages if words else ():
+            at = passage.folded.text.find(words)
+            if at >= 0:
+                start, end = passage.folded.span(at, at + len(words))
+                return passage.text[start:end], passage.field
+        return "", ""
+
     def finding(
         self, kind: FindingKind, first: int, last: int, score: float, evidence: str = "", field: str = ""
     ) -> Finding:

@@ -6,10 +6,11 @@ paper", and yet the title is untrue: the relation between offer and thing is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from creator.core.records import Finding, FindingKind
-from creator.facts.products import LIST_JOINS, OFFERS, Products, Role, compounds, cut
+from creator.facts.products import LIST_JOINS, OFFERS, Phrase, Products, Role, compounds, cut
 from creator.facts.reading import Reading
 from creator.facts.slots import Named, Slot, read_slots
 from creator.facts.text import Word, listed
@@ -21,6 +22,12 @@ _GENERIC = listed("kind kinds type types sort sorts variety varieties range sele
 _COUNTED = listed("first second third fourth fifth next last other another half double")
 _AFTER_PHRASE = listed("and or with for now today at in more")
 _READY = listed("ready easy quick simple safe made hard good fit")
+_PROOF = listed("safe proof resistant friendly tested approved certified grade rated compatible repellent neutral")
+_AGENT = re.compile(r"^(?:made|built|grown|\w{3,}ed)$")  # "chef-cooked" tells who or what did it
+_DEGREES = listed(
+    "well much long far newly old ready self over under un re pre co mid half so best laid wide deep high low full "
+    "sun kiss red blue green two three four five six one multi single double"
+)
 _LOVE = listed("go love enjoy please wow impress treat party celebrate relax")
 
 
@@ -96,6 +103,11 @@ def _head_finding(reading: Reading, slot: Slot, words: Sequence[int]) -> Finding
         if products.with_stem(head.stem, Role.BESIDE) or products.with_stem(head.stem, Role.AIMED):
             return None
         return reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY, *_evidence(reading, words, head.stem))
+    lost = _drops(reading, words)
+    if lost is not None:
+        return reading.finding(
+            FindingKind.SCOPE, first, last, LIKELY, lost.passage.quote(lost.first, lost.last), lost.passage.field
+        )
     if not products.with_stem(head.stem, Role.OFFERED):
         return reading.finding(FindingKind.WRONG_PRODUCT, first, last, SURE, *_evidence(reading, words, head.stem))
     numbered = last + 1 < len(found) and found[last + 1].kind in ("number", "code")
@@ -117,6 +129,11 @@ def _blends(reading: Reading, slot: Slot, words: Sequence[int]) -> Iterator[Find
     said = frozenset(found[n].stem for n in words)
     for n in words[:-1]:
         word = found[n]
+        if slot is not Slot.BESIDE and not (n == words[0] and _calls(word)) and _other_sort(reading, word):
+            yield reading.finding(
+                FindingKind.WRONG_PRODUCT, n, words[-1], LIKELY, *_evidence(reading, words, head.stem)
+            )
+            return
         if word.stem in facts.known.stems:
             if not facts.products.goes_with(word.stem, head.stem, role, said):
                 yield reading.finding(
@@ -126,6 +143,36 @@ def _blends(reading: Reading, slot: Slot, words: Sequence[int]) -> Iterator[Find
         elif slot is Slot.OFFER and _displaces(word, head, facts.products):
             yield reading.finding(FindingKind.WRONG_PRODUCT, n, words[-1], LIKELY)
             return
+
+
+def _calls(word: Word) -> bool:
+    """Whether a word before a thing tells the reader to do something with it: "add name-brand soup"."""
+    return word.text in vocabulary().list_cached("plain", "action").exact and word.text in vocabulary().meanings.verbs
+
+
+def _other_sort(reading: Reading, word: Word) -> bool:
+    """Whether a question's word for a thing of the ad makes it another: "buying cooked vegetables?" of frozen ones."""
+    vocab = vocabulary()
+    if reading.facts.known.has(word) or word.kind != "word" or not vocab.meanings.knows(word.text):
+        return False
+    return not any(word.text in vocab.list_cached("plain", name).exact for name in ("praise", "setting", "trade"))
+
+
+def _drops(reading: Reading, words: Sequence[int]) -> Phrase | None:
+    """The ad's phrase for a thing, if the title leaves out what makes it a thing of its own: single-use, decaf, dog."""
+    head, said = reading.words[words[-1]].stem, {w.stem for w in reading.words}
+    lost: Phrase | None = None
+    phrases = reading.facts.products.with_stem(head, Role.OFFERED)
+    for phrase in [p for p in phrases if p.passage.field == "title"] or phrases:
+        own = [
+            w
+            for w in phrase.words[: phrase.place_of(head)]
+            if w.text in vocabulary().list_cached("things", "kinds").exact
+        ]
+        if not own or any(w.stem in said for w in own):
+            return None
+        lost = lost or phrase
+    return lost
 
 
 def _displaces(word: Word, head: Word, products: Products) -> bool:
@@ -169,19 +216,28 @@ def _compound_findings(reading: Reading) -> Iterator[Finding]:
                 yield reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY)
             continue
         text = "-".join(p.text for p in parts)
-        if vocabulary().list_cached("claims", "compounds").has(text) or _promises(found, parts, last):
+        if vocabulary().list_cached("claims", "compounds").has(text) or _promises(reading, parts, last):
             yield reading.finding(FindingKind.UNSUPPORTED, first, last, LIKELY)
 
 
-def _promises(found: Sequence[Word], parts: Sequence[Word], last: int) -> bool:
+def _promises(reading: Reading, parts: Sequence[Word], last: int) -> bool:
     """Whether a compound claims a property of the noun after it: "ready-to-bake", or is none: "extra-in"."""
+    found, known = reading.words, reading.facts.known
     after = found[last + 1] if last + 1 < len(found) else None
+    own = all(p.stem in known.stems for p in parts)  # "oak-smoked" of what is smoked over oak
+    texts = [p.text for p in parts]
+    if len(texts) == 2 and (texts[1] in _PROOF or (not own and _AGENT.search(texts[1]) and not _praising(texts[0]))):
+        return True
     if after is None or after.kind != "word" or after.text in vocabulary().function:
         return False
-    texts = [p.text for p in parts]
     if len(texts) >= 3 and texts[0] in _READY and texts[1] == "to":
         return texts[2] not in _LOVE
     return len(texts) == 2 and texts[1] in ("in", "on", "up", "to") and texts[0] not in vocabulary().meanings.verbs
+
+
+def _praising(text: str) -> bool:
+    vocab = vocabulary()
+    return text in _DEGREES or text in vocab.function or text in vocab.praise.exact
 
 
 def _in_ad(reading: Reading, first: int, last: int) -> list[tuple[str, bool, bool]]:

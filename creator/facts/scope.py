@@ -19,6 +19,7 @@ _TIMES = listed(
     "stage turn detail "
     "breakfast lunch dinner supper evening afternoon the you your of in about things that good kinds sorts set ready"
 )
+_SOLD = listed("room meal trip night day stay step")  # "20% off every room" is no figure of speech
 _NEWCOMERS = listed("new newcomer newcomers first join joining joiners welcome switch switching")
 _PAIR = listed("pair both couple second two twin duo")
 _DAYS = re.compile(r"any ?time|(?:every|any|each) day|daily|seven days")
@@ -66,15 +67,15 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
     universals = [
         m for m in vocabulary().pattern("scope", "universal").finditer(title.text) if not _harmless(title, m, stated)
     ]
+    name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
     for match in universals:
-        name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
         topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
         for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
             broken = [
                 c
                 for c in clause.conditions
                 if _limits(c, match.group(), title.text[match.end() : match.end() + 10])
-                and not _kept(c, title, universal=True)
+                and not _kept(c, title, name, universal=True)
             ]
             if shared >= 2 and broken:
                 return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
@@ -103,7 +104,8 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
             [
                 k
                 for k in c.conditions
-                if k.kind not in ("bar", "age", "within", "weekday", "months") and not _kept(k, title, universal=False)
+                if k.kind not in ("bar", "age", "within", "weekday", "months")
+                and not _kept(k, title, name, universal=False)
             ],
         )
         for c in stating
@@ -218,7 +220,7 @@ def _states(clause: Clause, title: Title) -> bool:
     return False
 
 
-def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
+def _kept(condition: Condition, title: Title, name: frozenset[str], *, universal: bool) -> bool:
     spoken = {w.text for w in title.words}
     if condition.quantities:
         pair = bool(spoken & _PAIR) and any(q.low == 2 for q in condition.quantities)
@@ -242,6 +244,9 @@ def _kept(condition: Condition, title: Title, *, universal: bool) -> bool:
         return "first" in spoken or "new" in spoken
     if condition.keep & spoken:
         return True
+    if condition.kind == "object":
+        own = condition.stems - GENERIC - name
+        return not own or bool(own & title.stems)
     return bool(condition.stems & title.stems) and not (universal and condition.kind in ("selection", "plan"))
 
 
@@ -255,6 +260,9 @@ def _harmless(title: Title, match: re.Match[str], stated: str) -> bool:
             and match.group() in ("both", "all", "every", "any")
             and vocabulary().pattern("scope", "offer").search(title.text)
         ):
+            return False
+        cut = any(q.cut for q in title.quantities)
+        if cut and after is not None and after.text in _SOLD:
             return False
         if after is None or after.text in _TIMES or after.text.removesuffix("s") in _TIMES or after.kind == "number":
             return True

@@ -14,6 +14,7 @@ from creator.facts.units import COUNT, PERCENT, unit_forms
 from creator.facts.vocabulary import vocabulary
 
 SWITCHES = listed("on off with without")
+_HALVES = {"am": 0, "pm": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def read_facts(passage: Passage, taken: frozenset[int]) -> list[Fact]:
     facts.extend(_lists(passage))
     facts.extend(_pairs_of(passage))
     facts.extend(_measures(passage, quantities))
+    facts.extend(_spans(passage))
     return facts
 
 
@@ -79,6 +81,26 @@ def _pairs_of(passage: Passage) -> list[Fact]:
                 said_stems(passage.words[first:last]),
                 "a pair",
             )
+        )
+    return made
+
+
+def _spans(passage: Passage) -> list[Fact]:
+    """ "From 5 pm to 9 pm" is four hours."""
+    made: list[Fact] = []
+    found, hour = passage.words, unit_forms()["hour"]
+    for n, word in enumerate(found):
+        texts = [w.text for w in found[n : n + 5]]
+        if word.kind != "number" or len(texts) < 5 or texts[1] not in _HALVES or texts[2] not in ("to", "-", "until"):
+            continue
+        if not (texts[0].isdigit() and texts[3].isdigit() and texts[4] in _HALVES):
+            continue
+        start, end = (int(t) % 12 + _HALVES[half] for t, half in ((texts[0], texts[1]), (texts[3], texts[4])))
+        hours = Fraction((end - start) % 24)
+        first, last = passage.sentence_at(n)
+        around = said_stems(found[first:last])
+        made.append(
+            Fact(Quantity(hours, hours, (hour,), IS, "", frozenset(), n, n + 4, n), passage, around, around, "from, to")
         )
     return made
 
@@ -179,6 +201,11 @@ def _lists(passage: Passage) -> list[Fact]:
     return made
 
 
+def longest_list(found: Sequence[Word]) -> int:
+    """How many things the longest list among the words names; 0 without a list."""
+    return max((_list_at(found, at, len(found), bare=False)[1] for at in range(len(found))), default=0)
+
+
 def _list_at(found: Sequence[Word], at: int, last: int, *, bare: bool) -> tuple[int, int]:
     """The end and number of items of a list that begins at a word: items of one or two words, "and" before the last."""
     items, start, n, ended = 0, at, at, False
@@ -193,7 +220,7 @@ def _list_at(found: Sequence[Word], at: int, last: int, *, bare: bool) -> tuple[
                 n += 1
                 ended = True
             start = n + 1
-            if ended and text in ("and", "&"):
+            if ended and text in ("and", "&", "or"):
                 return min(start + 1, last), items + 1
         elif found[n].kind not in ("word", "han", "code") and text not in ("-", "'"):
             break

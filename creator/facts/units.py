@@ -74,6 +74,8 @@ gigabit/second: gbps gbit
 mile/hour: mph
 kilometer/hour: kmh kph
 hectare: ha hectare hectares
+meter**2: sqm m2 平方米 平米
+foot**2: sqft ft2
 acre: acre acres
 """
 _CALENDAR = {
@@ -81,6 +83,8 @@ _CALENDAR = {
     Fraction(3): "quarter quarters",
     Fraction(12): "year years yr yrs 年 年間",
     Fraction(120): "decade decades",
+    Fraction(1200): "century centuries",
+    Fraction(12000): "millennium millennia",
 }
 _TIME_WORDS = {"fortnight": Fraction(14 * 86400), "fortnights": Fraction(14 * 86400)}
 _ADVERBS = {
@@ -148,7 +152,7 @@ TIMES = Unit("times", "times", Fraction(1))
 
 _IMPERIAL = listed(
     "ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch "
-    "foot yard mile mile/hour acre pound_force_per_square_inch"
+    "foot yard mile mile/hour acre foot**2 pound_force_per_square_inch"
 )
 
 

@@ -273,6 +273,32 @@ def test_platform_rules_join_the_verdict_when_asked_for(tmp_path: Path) -> None:
     assert "google_ads_editor: 39 of at most 30" in str(verdict["findings"])
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_brand_guides_join_the_verdict_when_asked_for(tmp_path: Path, workers: int) -> None:
+    arven = {**AD, "attributes": {"brand": "Arven"}}
+    guides: list[object] = [{"advertiser": "Arven", "banned": ["pitches in"], "required": ["tent"]}]
+    guide = tmp_path / "guides.json"
+    guide.write_text(json.dumps(guides), encoding="utf-8")
+    titles: list[object] = [row(1), row(2, "A Dome Tent, Up in Six Minutes"), row(3, ad_id="other")]
+    out = run(tmp_path, titles, [arven, {**AD, "ad_id": "other"}], guide=guide, workers=workers)
+    verdicts = read_back(out / "verdicts.jsonl")
+    assert [v["publishable"] for v in verdicts] == [False, True, True]
+    (finding,) = [f for f in verdicts[0]["findings"] if f["source_field"] == "guide.banned"]  # type: ignore[attr-defined]
+    assert (finding["kind"], finding["claim"], finding["evidence"]) == ("channel", "Pitches in", "pitches in")
+
+
+def test_a_guide_that_cannot_be_read_is_a_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, [row(1)])
+    files = ["--ads", str(tmp_path / "ads.jsonl"), "--titles", str(tmp_path / "titles.jsonl")]
+    for name, content in (("none.json", None), ("bad.json", b"{}"), ("bytes.json", b"\xff")):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        out = tmp_path / "other"
+        assert main(["audit", *files, "--guide", str(tmp_path / name), "--out", str(out)]) == 1
+        error = capsys.readouterr().err
+        assert ("brand guides" in error, "Traceback" in error, out.exists()) == (True, False, False)
+
+
 def test_nothing_in_a_title_or_an_ad_becomes_markup_on_the_page(tmp_path: Path) -> None:
     hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     out = run(tmp_path, [row(1, hostile, label=hostile), row(2)], [{**AD, "description": hostile}])

@@ -9,43 +9,24 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from creator.core.records import Ad, FindingKind
 from creator.facts.evidence import AdFacts
+from creator.facts.learned.titles import LabelledTitle, cased
 from creator.facts.products import OFFERS, Phrase, Role
 from creator.facts.verifier import check
 from creator.facts.vocabulary import vocabulary
 
-KINDS = (
-    FindingKind.NUMBER,
-    FindingKind.ENTITY,
-    FindingKind.WRONG_PRODUCT,
-    FindingKind.NEGATION,
-    FindingKind.SCOPE,
-    FindingKind.UNSUPPORTED,
-)
 MOST_WORDS = 16
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)?")
+_CONDITION = re.compile(
+    r"\s(?:on (?:your |the )?first|on (?:selected|orders|past)|for members|with code|when you|if you|until|before)\b",
+    re.IGNORECASE,
+)
 _FRAMES = ("{0}", "{0} Today", "Discover {0}", "Looking for {0}?", "{0}, Right Here", "Say Hello to {0}")
 _EVERY = ("{0} on Every Order", "{0} All Year Round", "{0} for Everyone", "{0}, Worldwide", "{0}, With No Conditions")
 _DENIED = ("{0} Without {1}", "{0}, {1}-Free", "No {1}: {0}", "{0}, Free From {1}")
 _OFFERS = ("Save on {0}", "{0}: Now With a Discount", "Ready for {0}? Save Today", "Deals on {0}")
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledTitle:
-    """A title made from an ad.
-
-    Args:
-        ad: the ad.
-        title: the title.
-        kind: the error put in; None when it is true.
-    """
-
-    ad: Ad
-    title: str
-    kind: FindingKind | None
 
 
 def candidate_titles(facts: AdFacts) -> list[str]:
@@ -56,7 +37,7 @@ def candidate_titles(facts: AdFacts) -> list[str]:
     framed = [frame.format(text) for text in (ad.title, *points) for frame in _FRAMES]
     paired = [f"{point}: {ad.title}" for point in ad.selling_points]
     offered = [f.format(_text(p)) for p in facts.products.phrases if _is_product(p) for f in _OFFERS]
-    titles = dict.fromkeys(_cased(t) for t in (*framed, *paired, *offered, *sentences) if t.strip())
+    titles = dict.fromkeys(cased(t) for t in (*framed, *paired, *offered, *sentences) if t.strip())
     return [title for title in titles if 2 <= len(title.split()) <= MOST_WORDS]
 
 
@@ -80,7 +61,7 @@ def true_titles(facts: AdFacts, given: Sequence[str], most: int, draw: random.Ra
 
 
 def wrong_titles(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> Iterator[LabelledTitle]:
-    """The title with one error put in, once for each kind that applies.
+    """The title with one error put in, once for each way that applies.
 
     Args:
         facts: the ad of the title.
@@ -88,18 +69,10 @@ def wrong_titles(facts: AdFacts, title: str, other: AdFacts, draw: random.Random
         other: another ad, to borrow from.
         draw: source of chance.
     """
-    makers: tuple[Callable[[AdFacts, str, AdFacts, random.Random], str], ...] = (
-        _number,
-        _entity,
-        _relation,
-        _denial,
-        _scope,
-        _benefit,
-    )
-    for kind, maker in zip(KINDS, makers, strict=True):
+    for kind, maker in _MAKERS:
         wrong = maker(facts, title, other, draw)
         if wrong and wrong.casefold() != title.casefold():
-            yield LabelledTitle(facts.ad, _cased(wrong), kind)
+            yield LabelledTitle(facts.ad, cased(wrong), kind)
 
 
 def labelled_titles(
@@ -135,13 +108,26 @@ def _number(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> 
     return "" if new in facts.stated else title[: match.start()] + new + title[match.end() :]
 
 
+def _swapped(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> str:
+    """One of the title's figures gives way to a figure that the ad has for something else."""
+    figures = list(_FIGURE.finditer(title))
+    own = {match.group() for match in figures}
+    others = sorted({match for match in _FIGURE.findall(facts.stated) if len(match) < 7} - own)
+    if not figures or not others:
+        return ""
+    match = draw.choice(figures)
+    return title[: match.start()] + draw.choice(others) + title[match.end() :]
+
+
 def _entity(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> str:
     """A thing of the title gives way to a thing of another ad."""
-    own = [p for p in facts.products.phrases if len(p.words) < 5 and _text(p).casefold() in title.casefold()]
+    own = [text for p in facts.products.phrases if len(p.words) < 5 and (text := _text(p)).replace(" ", "").isalpha()]
+    own = [text for text in own if re.search(rf"\b{re.escape(text)}\b", title, re.IGNORECASE)]
     foreign = [p for p in other.products.phrases if _is_product(p) and not _shared(p, facts)]
     if not own or not foreign:
         return ""
-    return re.sub(re.escape(_text(draw.choice(own))), lambda _: _text(draw.choice(foreign)), title, flags=re.IGNORECASE)
+    thing = _text(draw.choice(foreign))
+    return re.sub(rf"\b{re.escape(draw.choice(own))}\b", lambda _: thing, title, flags=re.IGNORECASE)
 
 
 def _relation(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> str:
@@ -172,9 +158,27 @@ def _scope(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> s
     return said.replace("Selected ", "All ").replace("selected ", "all ")
 
 
+def _unconditioned(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> str:
+    """What the ad grants on a condition, granted without."""
+    kept = _CONDITION.split(title, maxsplit=1)
+    return kept[0].rstrip(" ,:;-") if len(kept) == 2 and len(kept[0].split()) > 1 else ""
+
+
 def _benefit(facts: AdFacts, title: str, other: AdFacts, draw: random.Random) -> str:
     claims = [w for w in sorted(vocabulary().benefits.exact) if w not in facts.stated]
     return draw.choice(("{0}, {1}", "{1} {0}")).format(title, draw.choice(claims)) if claims else ""
+
+
+_MAKERS: tuple[tuple[FindingKind, Callable[[AdFacts, str, AdFacts, random.Random], str]], ...] = (
+    (FindingKind.NUMBER, _number),
+    (FindingKind.NUMBER, _swapped),
+    (FindingKind.ENTITY, _entity),
+    (FindingKind.WRONG_PRODUCT, _relation),
+    (FindingKind.NEGATION, _denial),
+    (FindingKind.SCOPE, _scope),
+    (FindingKind.SCOPE, _unconditioned),
+    (FindingKind.UNSUPPORTED, _benefit),
+)
 
 
 def _is_product(phrase: Phrase, role: Role = Role.OFFERED) -> bool:
@@ -197,8 +201,3 @@ def _text(phrase: Phrase) -> str:
     start, _ = phrase.passage.folded.span(words[phrase.first].start, words[phrase.first].end)
     _, end = phrase.passage.folded.span(words[phrase.last].start, words[phrase.last].end)
     return phrase.passage.text[start:end]
-
-
-def _cased(text: str) -> str:
-    """Headline case; capitals already there stay."""
-    return " ".join(w[:1].upper() + w[1:] if w.islower() else w for w in text.split()).rstrip(" .,;:")
