@@ -10,11 +10,12 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from creator.core.records import Ad, Check, Finding, FindingKind
+from creator.engine.chat.ads import MOST_POINTS
 from creator.engine.chat.fence import clean
 from creator.engine.chat.question import NoAnswer, Question, Reply
 from creator.engine.chat.reading import UnusableAnswerError, read_answer
 from creator.facts.leads import leading_point
-from data_synthesis.llm.material import MOST_POINTS, history_lines
+from data_synthesis.llm.material import history_lines
 from data_synthesis.llm.prompts import (
     ChoiceAnswer,
     ProfileAnswer,

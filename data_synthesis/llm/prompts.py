@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from creator.core.data import read_profile
 from creator.core.records import Ad
+from creator.engine.chat.ads import MOST_POINTS, ad_data
 from creator.engine.chat.fence import RULE, escaped, fence
 from creator.engine.chat.question import Message, Question
-from data_synthesis.llm.material import MOST_POINTS, ad_data, history_lines
+from data_synthesis.llm.material import history_lines
 from data_synthesis.rewrite import MOST_CHARACTERS, most_words
 
 VERSIONS = {"profile": "profile-1", "choice": "choice-1", "title": "title-1", "correction": "correction-1"}

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from creator.engine.environment import vllm_environment
 from creator.models.new_llm import make_llm
 from data_synthesis.llm.prompts import choice_question, profile_question, title_question
 from tests.data_synthesis.llm.conftest import Outcome
 from tests.domain import THINGS
+from tests.vllm_server import counted, vllm_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CONTEXT_TOKENS = 8192
@@ -51,39 +45,8 @@ def write_babbler(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = write_babbler(tmp_path_factory.mktemp("babbler"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("vllm") / "log.txt"
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--enforce-eager",
-               "--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32",
-               "--max-model-len", str(CONTEXT_TOKENS), "--max-num-seqs", "8"]  # fmt: skip
-    environment = {**os.environ, **vllm_environment(), "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "INFO"}
-    with log.open("wb") as stream:
-        child = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
-    try:
-        until = time.monotonic() + 600
-        while time.monotonic() < until:
-            if child.poll() is not None:
-                pytest.fail(f"the server ended: {log.read_text(errors='replace')[-2000:]}")
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.terminate()
-        child.wait(60)
-
-
-def counted(server: str) -> dict[str, float]:
-    """Tokens and requests by the server's own count."""
-    text = urllib.request.urlopen(f"{server}/metrics", timeout=10).read().decode()
-    found = {}
-    for name in ("prompt_tokens_total", "generation_tokens_total"):
-        found[name] = sum(float(v) for v in re.findall(rf"^vllm:{name}\{{[^}}]*\}} (\S+)$", text, re.MULTILINE))
-    return found
+    with vllm_server(folder, context_tokens=CONTEXT_TOKENS) as address:
+        yield address
 
 
 def test_a_model_that_knows_nothing_gets_nothing_past_the_fact_check_and_the_totals_are_the_server_s(
@@ -100,6 +63,7 @@ def test_a_model_that_knows_nothing_gets_nothing_past_the_fact_check_and_the_tot
     server_s = counted(server)
     assert made.facts["tokens_in"] == server_s["prompt_tokens_total"]
     assert made.facts["tokens_out"] == server_s["generation_tokens_total"]
+    assert made.facts["answers"] == server_s["request_success_total"]
 
 
 def test_answers_held_to_a_schema_are_of_that_schema(server: str) -> None:
