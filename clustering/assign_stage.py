@@ -11,13 +11,14 @@ import numpy as np
 from clustering.attributes import Parts, read_parts, whole
 from clustering.commands import AssignOptions, settings_of
 from clustering.drift import Drift, measure_drift
+from clustering.ground import Past, stand
 from clustering.guardrails import ORIGINAL, Outside
 from clustering.kmeans import assign as place
 from clustering.output import Outcome, input_digest, make_cards, print_cards, same_source, write_clusters, write_pages
 from clustering.standing import Standing, open_standing, refuse_other_model
 from clustering.vectors import Floats, Integers, UserVectors, find_faults, open_user_vectors
 from creator.core.artefacts import Artefact, open_artefact, write_artefact
-from creator.core.data import open_data
+from creator.core.data import Data, open_data
 from creator.core.errors import ArtefactError, UsageError
 
 Reasons = np.ndarray[tuple[int], np.dtype[np.object_]]
@@ -55,6 +56,8 @@ def assign(options: AssignOptions) -> Mapping[str, object]:
         same_source(embeddings, data)
     if bool(standing.names) != (options.attributes is not None):
         raise UsageError([f"attributes: the standing clusters share {', '.join(standing.names) or 'none'}"])
+    if standing.ground is not None and data is None:
+        raise UsageError(["data: the standing clusters are made of what users did; name the DATA folder"])
     inputs: dict[str, Artefact | Path] = {"embeddings": embeddings, "previous": standing.artefact}
     inputs |= {"data": data.artefact} if data else {}
     inputs |= {"attributes": options.attributes} if options.attributes and options.attributes.is_file() else {}
@@ -65,12 +68,17 @@ def assign(options: AssignOptions) -> Mapping[str, object]:
             if options.attributes
             else whole(len(users.user_ids))
         )
-        placed = _place(users, parts, standing)
+        aside = draft.path / ".ground.npy"
+        rows = _rows(users, embeddings, standing, data, aside)
+        placed = _place(rows, parts, standing)
         outcome = _gather(users, placed, standing, carry=options.carry)
         drift = _drift(users, placed, outcome, standing)
         inside = placed.cluster_id >= 0
         inertia = float(placed.distance[inside].sum(dtype=np.float64))
-        kept = {name: standing.artefact.facts.get(name) for name in ("metric", "floor", "min_size", "k_asked")}
+        kept = {
+            name: standing.artefact.facts.get(name)
+            for name in ("metric", "floor", "min_size", "k_asked", "by", "activity")
+        }
         facts = kept | outcome.facts() | {
             "k": len(standing.live),
             "inertia": inertia,
@@ -82,11 +90,12 @@ def assign(options: AssignOptions) -> Mapping[str, object]:
             "drift": drift.record(),
         }  # fmt: skip
         seen = np.flatnonzero(np.isfinite(placed.similarity))
-        rows = users.rows if len(seen) == len(users.rows) else users.rows[seen]
+        rows = rows if len(seen) == len(rows) else rows[seen]
         write_clusters(draft, outcome, rows, placed.cluster_id[seen], options.seed)
         cards, read = make_cards(outcome, data, embeddings, history=options.history, seed=options.seed, before=standing)
         facts |= read
         write_pages(draft, cards, outcome, rows, placed.cluster_id[seen], facts, options.seed)
+        aside.unlink(missing_ok=True)
         draft.facts = facts
     print_cards(cards, facts)
     _print(drift)
@@ -95,10 +104,8 @@ def assign(options: AssignOptions) -> Mapping[str, object]:
     return {**shown, **drift.record(), "refit": bool(drift.refit), "out": str(options.out)}
 
 
-def _place(users: UserVectors, parts: Parts, standing: Standing) -> Placed:
-    """Each usable user at the nearest live centroid of the user's own attributes."""
-    broken, zero = find_faults(users.rows)
-    count, live = len(users.rows), standing.live
+def _rows(users: UserVectors, embeddings: Artefact, standing: Standing, data: Data | None, aside: Path) -> Floats:
+    """The rows users are assigned by, of the kind that the standing clusters were made of."""
     if users.rows.shape[1] != standing.centroids.shape[1]:
         raise ArtefactError(
             "the embeddings do not fit the standing clusters",
@@ -106,6 +113,17 @@ def _place(users: UserVectors, parts: Parts, standing: Standing) -> Placed:
             expected=f"{standing.centroids.shape[1]}",
             cure="name the embeddings of the same model",
         )
+    if standing.ground is None or data is None:
+        return users.rows
+    as_of = embeddings.facts.get("as_of")
+    past = Past.of(data, users.user_ids, float(as_of) if isinstance(as_of, int | float) else data.live_at)
+    return stand(standing.ground, users.rows, embeddings, past, aside)
+
+
+def _place(rows: Floats, parts: Parts, standing: Standing) -> Placed:
+    """Each usable user at the nearest live centroid of the user's own attributes."""
+    broken, zero = find_faults(rows)
+    count, live = len(rows), standing.live
     placed = Placed(
         np.full(count, ORIGINAL, np.int64),
         np.full(count, np.nan, np.float32),
@@ -119,8 +137,7 @@ def _place(users: UserVectors, parts: Parts, standing: Standing) -> Placed:
             placed.reason[mine] = str(Outside.ATTRIBUTES_RARE)
         if not len(theirs) or not len(mine):
             continue
-        rows = users.rows if len(mine) == count else users.rows[mine]
-        found = place(rows, standing.centroids[theirs], metric=standing.metric)
+        found = place(rows if len(mine) == count else rows[mine], standing.places[theirs], metric=standing.metric)
         placed.cluster_id[mine] = theirs[found.cluster_id]
         placed.distance[mine], placed.similarity[mine] = found.distance, found.similarity
     if standing.floor is not None:
@@ -149,6 +166,8 @@ def _gather(users: UserVectors, placed: Placed, standing: Standing, *, carry: bo
         reason,
         standing.centroids,
         standing.exact,
+        standing.ground,
+        None if standing.ground is None else standing.places,
     )
 
 

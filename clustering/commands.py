@@ -17,6 +17,14 @@ class ClusterOptions:
     out: Path = option(help="CLUSTERS folder to make")
     k: int | None = option(None, flags=("-k",), help="number of clusters (default: half the square root of the users)")
     data: Path | None = option(None, help="DATA folder; with it the cards show typical items and interests")
+    by: Literal["embedding", "behaviour"] = option(
+        "embedding",
+        help="what users are alike in: their embedding, or what they did, by kind of item, over all their "
+        "past; titles are written for the mean of the members' embeddings either way",
+    )
+    activity: float = option(
+        0.0, help="how much the number of a user's events weighs beside that, which then has length 1; 0 not at all"
+    )
     metric: Literal["euclidean", "cosine"] = option("euclidean", help="distance that trains and assigns")
     floor: float | None = option(
         None, help="least cosine of a member to its centroid; members below it keep the original title"
@@ -56,6 +64,10 @@ class ClusterOptions:
             found.append(f"floor: got {options.floor}, expected a cosine, -1 to 1")
         if options.below_floor == "own" and options.floor is None:
             found.append("below_floor: 'own' needs a floor")
+        if not 0 <= options.activity < float("inf"):
+            found.append(f"activity: got {options.activity}, expected a weight of 0 or more")
+        if options.data is None and (options.by == "behaviour" or options.activity):
+            found.append("data: 'behaviour' and an activity need the DATA folder")
         if bool(options.exact) != (options.attributes is not None):
             found.append("attributes and exact: expected both or neither")
         return found
@@ -136,6 +148,11 @@ class PruneOptions:
     )
     budget: int | None = option(None, help="keep the N pairs of most expected reach overall")
     max_clusters_per_ad: int | None = option(None, help="most clusters to keep of one ad")
+    members: int | None = option(
+        None,
+        help="members of a cluster asked about each ad, for a head that reads counts; 1 asks their mean instead "
+        "(default: up to 256, fewer where there are many pairs)",
+    )
     block_pairs: int = option(1_000_000, help="most pairs scored at once; bounds the memory")
 
     @staticmethod
@@ -146,6 +163,8 @@ class PruneOptions:
         found = find_faults(options.coverage, options.budget, options.max_clusters_per_ad)
         if options.block_pairs < 1:
             found.append(f"block_pairs: got {options.block_pairs}, expected at least 1")
+        if options.members is not None and options.members < 1:
+            found.append(f"members: got {options.members}, expected at least 1")
         return found
 
 

@@ -113,7 +113,7 @@ def cluster_rows(
             continue
         share = k if len(parts.values) == 1 else max(1, min(round(k * count / len(rows)), count // options.min_size))
         try:
-            start = None if before is None or options.k else before.centroids_of(parts.record(part))
+            start = None if before is None or options.k else before.places_of(parts.record(part))
             guarded = _cluster_part(rows[span], share, options, start, trials, counts)
         except InputError as error:
             if len(parts.values) == 1:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from clustering.cards import Card, describe, read_windows
+from clustering.ground import Ground
 from clustering.lineage import compare
 from clustering.picture import project
 from clustering.report import render
-from clustering.standing import ASSIGNMENT, Standing
+from clustering.standing import ASSIGNMENT, PLACES, Standing
 from clustering.vectors import Floats, Integers
 from creator.core.artefacts import Artefact, Draft, write_text
 from creator.core.data import Data, write_table
@@ -43,6 +44,8 @@ class Outcome:
         reason: [B], why a user is in no cluster, or None.
         centroids: [K, D]; rows of retired ids have no members.
         exact: for each of the K clusters the attributes that its members share.
+        ground: how users' rows to cluster by are made, where those are not their embeddings; and then
+        places: [K, D'], the centroids among those rows, to which users are assigned.
     """
 
     user_ids: Sequence[str]
@@ -51,6 +54,13 @@ class Outcome:
     reason: np.ndarray[tuple[int], np.dtype[np.object_]]
     centroids: Floats
     exact: Sequence[Mapping[str, str]]
+    ground: Ground | None = None
+    places: Floats | None = None
+
+    @property
+    def nearest_of(self) -> Floats:
+        """[K, D or D'], what users are assigned to."""
+        return self.centroids if self.places is None else self.places
 
     @property
     def sizes(self) -> Integers:
@@ -140,7 +150,7 @@ def write_clusters(draft: Draft, outcome: Outcome, rows: Floats, row_cluster: In
     Args:
         draft: of the folder.
         outcome: every user's cluster.
-        rows: [N, D], usable rows for the picture.
+        rows: [N, D], usable rows for the picture, of the kind that users are assigned by.
         row_cluster: [N], their clusters, or -1.
         seed: of the picture's sample.
     """
@@ -154,8 +164,11 @@ def write_clusters(draft: Draft, outcome: Outcome, rows: Floats, row_cluster: In
     )
     write_table(draft.path / "assignment.parquet", frame, ASSIGNMENT)
     np.save(draft.path / "centroids.npy", outcome.centroids)
+    if outcome.ground is not None:
+        outcome.ground.save(draft.path)
+        np.save(draft.path / PLACES, outcome.nearest_of)
     draft.rows = {"centroids": len(outcome.centroids), "assignment": len(frame)}
-    points = project(rows, row_cluster, outcome.centroids, seed=seed)
+    points = project(rows, row_cluster, outcome.nearest_of, seed=seed)
     write_text(draft.path / "points.json", json.dumps(points.record()))
 
 
@@ -174,7 +187,7 @@ def write_pages(
         facts: of the manifest.
         seed: of the picture's sample.
     """
-    points = project(rows, row_cluster, outcome.centroids, seed=seed)
+    points = project(rows, row_cluster, outcome.nearest_of, seed=seed)
     write_text(
         draft.path / "cards.json",
         json.dumps({"users": facts["users"], "clusters": cards}, indent=1, ensure_ascii=False),

@@ -6,7 +6,7 @@ The expected reach of a pair is match probability x cluster size: the users it i
 * budget N keeps the N pairs of most expected reach overall.
 
 Ties go to the cluster and then to the ad that comes first. A pair of no reach is never kept. Source: the method's
-section 4. Shapes: K clusters, A ads.
+section 4. Shapes: K clusters, A ads; arrays of pairs lie in memory ad by ad.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clustering.reasons import UNREACHED, Reasons, Table, spell_figures
 from clustering.vectors import Floats, Integers, Mask
 from creator.core.errors import UsageError
 
@@ -24,6 +25,10 @@ Doubles = npt.NDArray[np.float64]
 
 SLACK = 1e-6
 """Relative; a share that misses P by the rounding of float32 probabilities alone counts as reached."""
+TENTHS = 1_000
+"""Shares are told in tenths of a percent."""
+ROOM = 1_000_000
+"""Candidates a budget gathers before it drops those that cannot be among its best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,16 @@ class Pruned:
     Args:
         kept: [K, A].
         expected_reach: [K, A], users.
-        reason: [K, A], why it was kept or dropped, with the figures.
+        reasons: of the pairs ad by ad: the pair of cluster k and ad a is number a x K + k.
     """
 
     kept: Mask
     expected_reach: Doubles
-    reason: npt.NDArray[np.object_]
+    reasons: Reasons
+
+    def reason(self, cluster: int, ad: int) -> str:
+        """Why this pair was kept or dropped, with the figures."""
+        return self.reasons[ad * len(self.kept) + cluster]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +115,15 @@ def find_faults(coverage: float | None, budget: int | None, max_clusters_per_ad:
 
 def expect_reach(match: Floats, sizes: Integers) -> Doubles:
     """Expected reach of every pair, in users; [K, A]."""
-    return match.astype(np.float64) * sizes[:, None]
+    return np.multiply(match, sizes[:, None], dtype=np.float64, order="F")
 
 
-def rank_in_ad(reach: Doubles) -> Integers:
-    """Each cluster's place within its ad, 0 for the most expected reach; [K, A]."""
-    return np.argsort(np.argsort(-reach, axis=0, kind="stable"), axis=0, kind="stable")
+def rank_in_ad(reach: Doubles) -> tuple[Integers, Integers]:
+    """The clusters of each ad, that of the most expected reach first, and each cluster's place; both [K, A]."""
+    best = np.argsort(-reach, axis=0, kind="stable")
+    place = np.empty_like(best)
+    np.put_along_axis(place, best, np.broadcast_to(np.arange(len(reach))[:, None], best.shape), axis=0)
+    return best, place
 
 
 def keep_coverage(reach: Doubles, coverage: float, most: int | None) -> Pruned:
@@ -122,32 +134,40 @@ def keep_coverage(reach: Doubles, coverage: float, most: int | None) -> Pruned:
         coverage: above 0, at most 1.
         most: most clusters of one ad, or None.
     """
-    rank = rank_in_ad(reach)
-    best_first = -np.sort(-reach, axis=0)
+    clusters, ads = reach.shape
+    best, place = rank_in_ad(reach)
     total = reach.sum(axis=0)
-    share = np.cumsum(best_first, axis=0) / np.where(total > 0, total, 1)
+    share = np.cumsum(np.take_along_axis(reach, best, axis=0), axis=0) / np.where(total > 0, total, 1)
     needed = (share < coverage * (1 - SLACK)).sum(axis=0) + 1
-    allowed = np.minimum(needed, len(reach) if most is None else min(most, len(reach)))
-    kept = (rank < allowed) & (reach > 0)
-    held = np.where(allowed > 0, share[allowed - 1, np.arange(reach.shape[1])], 0)
-    reason = np.empty(reach.shape, object)
-    for k, a in np.ndindex(reach.shape):
-        place = int(rank[k, a])
-        if not reach[k, a]:
-            reason[k, a] = "dropped: no user of the cluster is expected to match"
-        elif kept[k, a]:
-            before = f"with the better ones {share[place, a]:.1%}" if place else f"{share[0, a]:.1%} alone"
-            reason[k, a] = (
-                f"kept: number {place + 1} for the ad, holds {before} of its expected reach (goal {coverage:.1%})"
-            )
-        elif place >= needed[a]:
-            reason[k, a] = (
-                f"dropped: number {place + 1} for the ad; the best {allowed[a]} hold {held[a]:.1%} of its expected "
-                f"reach (goal {coverage:.1%})"
-            )
-        else:
-            reason[k, a] = f"dropped: number {place + 1} for the ad, and at most {most} clusters are wanted of one"
-    return Pruned(kept, reach, reason)
+    allowed = np.minimum(needed, clusters if most is None else min(most, clusters))
+    kept = (place < allowed) & (reach > 0)
+    tenths = np.rint(share * TENTHS).astype(np.int64)
+    held = tenths[allowed - 1, np.arange(ads)]
+
+    goal = f"of its expected reach (goal {coverage:.1%})"
+    shares = [f"{n / TENTHS:.1%}" for n in range(TENTHS + 1)]
+    firsts, seconds = Table(), Table()
+    none, empty = firsts.add([UNREACHED]), seconds.add([""])
+    numbers = [f"number {n} for the ad" for n in range(1, clusters + 1)]
+    keep = firsts.add(
+        [f"kept: {text}, holds {'' if text == numbers[0] else 'with the better ones '}" for text in numbers]
+    )
+    drop = firsts.add([f"dropped: {text}" for text in numbers])
+    alone, together = (seconds.add([f"{text}{how} {goal}" for text in shares]) for how in (" alone", ""))
+    capped = seconds.add([f", and at most {most} clusters are wanted of one"])
+    behind = seconds.add(
+        [
+            f"; the best {n} hold {shares[tenth]} {goal}"
+            for n, tenth in zip(allowed.tolist(), held.tolist(), strict=True)
+        ]
+    )
+    share_of = np.take_along_axis(tenths, place, axis=0)
+    first = np.where(kept, keep, drop) + place
+    second = np.where(kept, np.where(place == 0, alone, together) + share_of,
+                      np.where(place >= needed, behind + np.arange(ads), capped))  # fmt: skip
+    reached = reach > 0
+    first, second = np.where(reached, first, none), np.where(reached, second, empty)
+    return Pruned(kept, reach, Reasons(first.T.ravel(), second.T.ravel(), firsts.array(), seconds.array()))
 
 
 def find_cut(parts: Iterable[tuple[int, Doubles]], budget: int, most: int | None) -> Cut:
@@ -158,19 +178,37 @@ def find_cut(parts: Iterable[tuple[int, Doubles]], budget: int, most: int | None
         budget: pairs to keep, at least 1.
         most: most clusters of one ad, or None.
     """
-    flat, best = np.empty(0, np.int64), np.empty(0, np.float64)
-    pairs = 0
+    flat: list[Integers] = [np.empty(0, np.int64)]
+    best: list[Doubles] = [np.empty(0, np.float64)]
+    least = 0.0
+    pairs, gathered, clusters = 0, 0, 1
     for first, reach in parts:
         pairs += reach.size
         clusters = len(reach)
-        able = (reach > 0) & (rank_in_ad(reach) < (clusters if most is None else most))
-        k, a = np.nonzero(able)
-        flat = np.concatenate([flat, (first + a) * clusters + k])
-        best = np.concatenate([best, reach[k, a]])
-        # equal reach: the cluster that comes first, then the ad
-        order = np.lexsort((flat // clusters, flat % clusters, -best))[:budget]
-        flat, best = flat[order], best[order]
-    return Cut(budget, pairs, np.sort(flat), float(best.min()) if len(best) else 0.0)
+        able = (reach > 0) & (reach >= least)
+        if most is not None and most < clusters:
+            able &= rank_in_ad(reach)[1] < most
+        a, k = np.nonzero(able.T)
+        flat.append((first + a) * clusters + k)
+        best.append(reach[k, a])
+        gathered += len(k)
+        if gathered > budget + max(budget, ROOM):
+            held, reaches = _best(np.concatenate(flat), np.concatenate(best), budget, clusters)
+            flat, best = [held], [reaches]
+            gathered, least = len(flat[0]), float(best[0].min())
+    kept, reaches = _best(np.concatenate(flat), np.concatenate(best), budget, clusters)
+    return Cut(budget, pairs, np.sort(kept), float(reaches.min()) if len(reaches) else 0.0)
+
+
+def _best(flat: Integers, reach: Doubles, budget: int, clusters: int) -> tuple[Integers, Doubles]:
+    """The `budget` pairs of most reach; of equal reach, the cluster that comes first, then the ad."""
+    if len(flat) <= budget:
+        return flat, reach
+    least = np.partition(reach, len(reach) - budget)[len(reach) - budget]
+    above, equal = np.flatnonzero(reach > least), np.flatnonzero(reach == least)
+    order = np.lexsort((flat[equal] // clusters, flat[equal] % clusters))[: budget - len(above)]
+    chosen = np.concatenate([above, equal[order]])
+    return flat[chosen], reach[chosen]
 
 
 def keep_budget(reach: Doubles, first: int, cut: Cut, most: int | None) -> Pruned:
@@ -183,20 +221,25 @@ def keep_budget(reach: Doubles, first: int, cut: Cut, most: int | None) -> Prune
         most: most clusters of one ad, or None.
     """
     clusters, ads = reach.shape
-    rank = rank_in_ad(reach)
-    ids = (first + np.arange(ads))[None, :] * clusters + np.arange(clusters)[:, None]
-    kept = np.isin(ids, cut.flat)
-    reason = np.empty(reach.shape, object)
-    for k, a in np.ndindex(reach.shape):
-        value = f"expected reach {reach[k, a]:.4g}"
-        if kept[k, a]:
-            reason[k, a] = (
-                f"kept: {value} is among the best {len(cut.flat):,} of {cut.pairs:,} pairs (budget {cut.budget:,})"
-            )
-        elif not reach[k, a]:
-            reason[k, a] = "dropped: no user of the cluster is expected to match"
-        elif most is not None and rank[k, a] >= most:
-            reason[k, a] = f"dropped: number {rank[k, a] + 1} for the ad, and at most {most} clusters are wanted of one"
-        else:
-            reason[k, a] = f"dropped: {value}; the budget of {cut.budget:,} ends at {cut.reach:.4g}"
-    return Pruned(kept, reach, reason)
+    inside = slice(*np.searchsorted(cut.flat, [first * clusters, (first + ads) * clusters]))
+    flat = np.zeros(reach.size, bool)
+    flat[cut.flat[inside] - first * clusters] = True
+    kept = flat.reshape(ads, clusters).T
+
+    which, figures = spell_figures(reach.T.ravel())
+    firsts, seconds = Table(), Table()
+    none, empty = firsts.add([UNREACHED]), seconds.add([""])
+    keep, drop = (
+        firsts.add([f"{done}: expected reach {figure}" for figure in figures]) for done in ("kept", "dropped")
+    )
+    among = seconds.add([f" is among the best {len(cut.flat):,} of {cut.pairs:,} pairs (budget {cut.budget:,})"])
+    below = seconds.add([f"; the budget of {cut.budget:,} ends at {cut.reach:.4g}"])
+    begins, ends = which + np.where(flat, keep, drop), np.where(flat, among, below)
+    if most is not None and most < clusters:
+        place = rank_in_ad(reach)[1].T.ravel()
+        beyond = ~flat & (place >= most)
+        begins[beyond] = place[beyond] + firsts.add([f"dropped: number {n} for the ad" for n in range(1, clusters + 1)])
+        ends[beyond] = seconds.add([f", and at most {most} clusters are wanted of one"])
+    reached = reach.T.ravel() > 0
+    begins, ends = np.where(reached, begins, none), np.where(reached, ends, empty)
+    return Pruned(kept, reach, Reasons(begins, ends, firsts.array(), seconds.array()))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clustering.commands import PruneOptions, settings_of
-from clustering.match import ClusterCounts, MatchModel, score_blocks
+from clustering.match import ClusterCounts, MatchModel, MemberCounts, members_to_ask, score_blocks
 from clustering.prune import Doubles, Pruned, expect_reach, find_cut, keep_budget, keep_coverage
-from clustering.vectors import Floats, Integers, open_matrix
+from clustering.vectors import Floats, Integers, open_matrix, release
 from creator.core.artefacts import Artefact, open_artefact, write_artefact
 from creator.core.data import Data, open_data, read_table
 from creator.core.disk import reserve_space
@@ -33,6 +32,7 @@ PAIRS = pa.schema(
         ("reason", pa.string()),
     ]
 )
+NAMED = ["cluster_id", "ad_id"]
 MEMBERS = pa.schema([("user_id", pa.string()), ("cluster_id", pa.int32())])
 DEFAULT_COVERAGE = 0.8
 
@@ -55,27 +55,15 @@ def prune(options: PruneOptions) -> Mapping[str, object]:
     coverage = DEFAULT_COVERAGE if options.coverage is None and options.budget is None else options.coverage
     most = options.max_clusters_per_ad
     inputs = {"model": model, "data": data.artefact, "clusters": clusters}
+    from creator.models.checkpoint import load_model
+
+    matcher: MatchModel = load_model(options.model)
     with write_artefact(options.out, "pairs", config=settings_of(options), inputs=inputs) as draft:
         centroids, sizes = read_clusters(clusters)
-        kept_aside = draft.path / ".match.npy"
-        match = _score(options, centroids, data, ads, kept_aside)
-        cut = (
-            None
-            if options.budget is None
-            else find_cut(_reaches(match, sizes, options.block_pairs), options.budget, most)
-        )
-        tally = Tally()
-        with pq.ParquetWriter(draft.path / "pairs.parquet", PAIRS) as writer:
-            for first, reach in _reaches(match, sizes, options.block_pairs):
-                decided = (
-                    keep_coverage(reach, cast(float, coverage), most)
-                    if cut is None
-                    else keep_budget(reach, first, cut, most)
-                )
-                part = slice(first, first + reach.shape[1])
-                tally.count(decided)
-                writer.write_table(_table([ad.ad_id for ad in ads[part]], np.asarray(match[part]).T, decided))
-        kept_aside.unlink()
+        blocks = _score(options, matcher, centroids, data, ads)
+        tally, names = Tally(), [ad.ad_id for ad in ads]
+        write_pairs(draft.path, blocks, sizes, names, tally, coverage=coverage, budget=options.budget, most=most,
+                    block_pairs=options.block_pairs)  # fmt: skip
         facts = tally.facts() | {"coverage": coverage, "budget": options.budget, "max_clusters_per_ad": most}
         draft.rows = {"pairs": tally.pairs, "kept": tally.kept}
         draft.facts = facts
@@ -138,49 +126,115 @@ class Tally:
         }
 
 
-def _score(options: PruneOptions, centroids: Floats, data: Data, ads: Sequence[Ad], path: Path) -> Floats:
-    from creator.models.checkpoint import load_model
+def write_pairs(
+    folder: Path,
+    blocks: Iterable[tuple[int, Floats]],
+    sizes: Integers,
+    ad_ids: Sequence[str],
+    tally: Tally,
+    *,
+    coverage: float | None,
+    budget: int | None,
+    most: int | None,
+    block_pairs: int,
+) -> None:
+    """Decide on the pairs of one block of ads after the other, and write pairs.parquet, ad by ad.
 
-    model: MatchModel = load_model(options.model)
+    Memory is that of a block, some 300 bytes a pair, and for a budget 32 bytes a pair of the budget beside it.
+
+    Args:
+        folder: where the file goes.
+        blocks: the first ad and the match probabilities [K, ads] of each block, in order.
+        sizes: [K], users in each cluster.
+        ad_ids: [A].
+        tally: counts what is decided.
+        coverage: share of each ad's expected reach to hold; read where there is no budget.
+        budget: pairs to keep overall, or None.
+        most: most clusters of one ad, or None.
+        block_pairs: most pairs of a block that is read again, for a budget.
+    """
+    with pq.ParquetWriter(folder / "pairs.parquet", PAIRS, compression="zstd", use_dictionary=NAMED) as writer:  # pyright: ignore[reportArgumentType]
+
+        def write(first: int, match: Floats, decided: Pruned) -> None:
+            tally.count(decided)
+            writer.write_table(_table(ad_ids[first : first + match.shape[1]], match, decided))
+
+        if budget is None:
+            for first, match in blocks:
+                write(first, match, keep_coverage(expect_reach(match, sizes), cast(float, coverage), most))
+            return
+        aside = _Aside(folder / ".match.npy", len(ad_ids), len(sizes))
+        cut = find_cut(aside.put(blocks, sizes), budget, most)
+        for first, match in aside.take(block_pairs):
+            write(first, match, keep_budget(expect_reach(match, sizes), first, cut, most))
+        aside.path.unlink()
+
+
+class _Aside:
+    """Match probabilities of all pairs on disk, ad by ad, while a budget looks for its cut.
+
+    Args:
+        path: the file.
+        ads: A.
+        clusters: K.
+    """
+
+    def __init__(self, path: Path, ads: int, clusters: int) -> None:
+        self.path = path
+        self._match: Floats = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(ads, clusters))
+        reserve_space(path)
+
+    def put(self, blocks: Iterable[tuple[int, Floats]], sizes: Integers) -> Iterator[tuple[int, Doubles]]:
+        """Keep the blocks' probabilities and pass on their expected reach."""
+        for first, match in blocks:
+            self._match[first : first + match.shape[1]] = match.T
+            release(self._match)
+            yield first, expect_reach(match, sizes)
+
+    def take(self, block_pairs: int) -> Iterator[tuple[int, Floats]]:
+        """The first ad and the probabilities [K, ads] of one block after the other."""
+        step = max(1, block_pairs // self._match.shape[1])
+        for first in range(0, len(self._match), step):
+            yield first, np.array(self._match[first : first + step]).T
+            release(self._match)
+
+
+def _score(
+    options: PruneOptions, model: MatchModel, centroids: Floats, data: Data, ads: Sequence[Ad]
+) -> Iterator[tuple[int, Floats]]:
+    """The first ad and the match probabilities [K, ads] of one block after the other."""
     texts, counts = [ad.text for ad in ads], None
     if model.reads_counts:
-        members = read_table(options.clusters / "assignment.parquet", MEMBERS)
-        counts = ClusterCounts(
-            data,
-            members["user_id"].to_numpy(dtype=object),
-            members["cluster_id"].to_numpy(),
-            len(centroids),
-            [ad.ad_id for ad in ads],
+        table = read_table(options.clusters / "assignment.parquet", MEMBERS)
+        users, ids = table["user_id"].to_numpy(dtype=object), table["cluster_id"].to_numpy()
+        ad_ids = [ad.ad_id for ad in ads]
+        most = options.members or members_to_ask(len(centroids), len(ads))
+        counts = (
+            MemberCounts(data, users, ids, ad_ids, most)
+            if most > 1
+            else ClusterCounts(data, users, ids, len(centroids), ad_ids)
         )
-    match = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(texts), len(centroids)))
-    reserve_space(path)
-    bar = Progress("match", match.size, "pairs")
-    for part, block in score_blocks(model, centroids, texts, block_pairs=options.block_pairs, counts=counts):
-        match[part] = block.T
-        bar.advance(block.size)
+    bar = Progress("match", len(texts) * len(centroids), "pairs")
+    for part, match in score_blocks(model, centroids, texts, block_pairs=options.block_pairs, counts=counts):
+        yield part.start, match
+        bar.advance(match.size)
     bar.close()
-    return match
-
-
-def _reaches(match: Floats, sizes: Integers, block_pairs: int) -> Iterator[tuple[int, Doubles]]:
-    step = max(1, block_pairs // len(sizes))
-    for first in range(0, len(match), step):
-        yield first, expect_reach(np.asarray(match[first : first + step]).T, sizes)
 
 
 def _table(ad_ids: Sequence[str], match: Floats, decided: Pruned) -> pa.Table:
     clusters, ads = match.shape
-    frame = pd.DataFrame(
-        {
-            "cluster_id": np.tile(np.arange(clusters), ads),
-            "ad_id": np.repeat(np.array(ad_ids, object), clusters),
-            "match": match.T.ravel(),
-            "expected_reach": decided.expected_reach.T.ravel(),
-            "kept": decided.kept.T.ravel(),
-            "reason": decided.reason.T.ravel(),
-        }
+    names = pa.array(ad_ids, pa.string()).take(pa.array(np.repeat(np.arange(ads), clusters)))
+    return pa.table(
+        [
+            np.tile(np.arange(clusters, dtype=np.int32), ads),
+            names,
+            match.T.ravel(),
+            decided.expected_reach.T.ravel().astype(np.float32),
+            decided.kept.T.ravel(),
+            decided.reasons.texts(),
+        ],
+        schema=PAIRS,
     )
-    return pa.Table.from_pandas(frame, schema=PAIRS, preserve_index=False)
 
 
 def _print(tally: Tally, clusters: int, ads: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from clustering.ground import Ground, open_ground
 from clustering.kmeans import Metric
 from clustering.vectors import Floats, Integers, open_matrix
 from creator.core.artefacts import Artefact, open_artefact
@@ -26,6 +27,7 @@ ASSIGNMENT = pa.schema(
         ("reason", pa.string()),  # why a user is in no cluster; null for one who is
     ]
 )
+PLACES = "places.npy"
 CURE = "make the folder again with 'hllm-creator cluster'"
 
 
@@ -39,6 +41,8 @@ class Standing:
         assignment: user_id, cluster_id, similarity, reason.
         cards: by cluster id.
         exact: for each of the S clusters the attributes that its members share.
+        ground: how users' rows to assign by are made; None where those are the embeddings.
+        places: [S, D'], what users are assigned to: the centroids, or those among the rows of the ground.
     """
 
     artefact: Artefact
@@ -46,6 +50,8 @@ class Standing:
     assignment: pd.DataFrame
     cards: Mapping[int, Mapping[str, object]]
     exact: tuple[Mapping[str, str], ...]
+    ground: Ground | None
+    places: Floats
 
     @property
     def metric(self) -> Metric:
@@ -73,10 +79,10 @@ class Standing:
         """Ids that users may be assigned to."""
         return np.array([k for k in range(len(self.centroids)) if k not in self.retired], np.int64)
 
-    def centroids_of(self, record: Mapping[str, str]) -> Floats | None:
-        """The live centroids whose members share these attributes; None where there are none."""
+    def places_of(self, record: Mapping[str, str]) -> Floats | None:
+        """The live places whose members share these attributes; None where there are none."""
         here = [k for k in self.live.tolist() if self.exact[k] == record]
-        return self.centroids[here] if here else None
+        return self.places[here] if here else None
 
 
 def open_standing(path: Path) -> Standing:
@@ -100,7 +106,13 @@ def open_standing(path: Path) -> Standing:
     exact = artefact.facts.get("exact") or [{}] * len(centroids)
     if len(cast(list[object], exact)) != len(centroids):
         raise ArtefactError(f"{path} does not say what each cluster's members share", cure=CURE)
-    return Standing(artefact, centroids, assignment, cards, tuple(cast(list[dict[str, str]], exact)))
+    ground = open_ground(path)
+    places = centroids if ground is None else np.array(open_matrix(path / PLACES))
+    if len(places) != len(centroids):
+        raise ArtefactError(f"{path}/{PLACES} does not hold one row a cluster", got=f"{len(places)} rows",
+                            expected=f"{len(centroids)}", cure=CURE)  # fmt: skip
+    shared = tuple(cast(list[dict[str, str]], exact))
+    return Standing(artefact, centroids, assignment, cards, shared, ground, places)
 
 
 def refuse_other_model(standing: Standing, embeddings: Artefact) -> None:

@@ -20,6 +20,11 @@ MATCH = np.array([[0.1, 0.0], [0.5, 0.1], [0.5, 0.5]], np.float32)
 SIZES = np.array([100, 50, 10])
 
 
+def told(decided):
+    """The reasons of all pairs, ad by ad, as PAIRS holds them."""
+    return decided.reasons.texts().to_pylist()
+
+
 @st.composite
 def problems(draw):
     clusters, ads = draw(st.integers(1, 6)), draw(st.integers(1, 5))
@@ -64,22 +69,22 @@ def test_budget_keeps_the_best_pairs_overall(budget, kept):
 
 def test_every_pair_says_why_with_its_figures():
     by_coverage = keep_pairs(MATCH, SIZES, coverage=0.6)
-    assert by_coverage.reason[1, 0] == "kept: number 1 for the ad, holds 62.5% alone of its expected reach (goal 60.0%)"
+    assert by_coverage.reason(1, 0) == "kept: number 1 for the ad, holds 62.5% alone of its expected reach (goal 60.0%)"
     assert (
-        by_coverage.reason[2, 1]
+        by_coverage.reason(2, 1)
         == "kept: number 2 for the ad, holds with the better ones 100.0% of its expected reach (goal 60.0%)"
     )
     assert (
-        by_coverage.reason[0, 0]
+        by_coverage.reason(0, 0)
         == "dropped: number 2 for the ad; the best 1 hold 62.5% of its expected reach (goal 60.0%)"
     )
-    assert by_coverage.reason[0, 1] == "dropped: no user of the cluster is expected to match"
+    assert by_coverage.reason(0, 1) == "dropped: no user of the cluster is expected to match"
     by_budget = keep_pairs(MATCH, SIZES, budget=2)
-    assert by_budget.reason[0, 0] == "kept: expected reach 10 is among the best 2 of 6 pairs (budget 2)"
-    assert by_budget.reason[2, 0] == "dropped: expected reach 5; the budget of 2 ends at 10"
+    assert by_budget.reason(0, 0) == "kept: expected reach 10 is among the best 2 of 6 pairs (budget 2)"
+    assert by_budget.reason(2, 0) == "dropped: expected reach 5; the budget of 2 ends at 10"
     capped = keep_pairs(MATCH, SIZES, coverage=1.0, max_clusters_per_ad=1)
     assert capped.kept.tolist() == [[False, False], [True, True], [False, False]]
-    assert capped.reason[0, 0] == "dropped: number 2 for the ad, and at most 1 clusters are wanted of one"
+    assert capped.reason(0, 0) == "dropped: number 2 for the ad, and at most 1 clusters are wanted of one"
     assert keep_pairs(MATCH, SIZES, budget=9, max_clusters_per_ad=1).kept.tolist() == capped.kept.tolist()
 
 
@@ -130,10 +135,28 @@ def test_more_coverage_or_budget_only_adds_pairs(problem, low, high):
 def test_kept_and_the_reason_agree_and_a_pair_without_reach_is_never_kept(problem, most, coverage):
     decided = keep_pairs(*problem, max_clusters_per_ad=most, **({"coverage": 0.7} if coverage else {"budget": 4}))
     for kept, reason, reach in zip(
-        decided.kept.ravel(), decided.reason.ravel(), decided.expected_reach.ravel(), strict=True
+        decided.kept.T.ravel(), told(decided), decided.expected_reach.T.ravel(), strict=True
     ):
         assert reason.startswith("kept: " if kept else "dropped: ")
         assert not kept or reach > 0
+
+
+def test_a_million_reasons_are_told_in_the_words_of_one():
+    reach = np.random.default_rng(0).lognormal(-3, 3, (1_000, 40))
+    reach[::7] = 0
+    for decided in (keep_coverage(reach, 0.8, 300), keep_budget(reach, 0, find_cut([(0, reach)], 9_000, 300), 300)):
+        words = told(decided)
+        for k, a in ((0, 0), (1, 0), (999, 39), (512, 17)):
+            assert words[a * 1_000 + k] == decided.reason(k, a)
+        shown = {
+            (k, a): words[a * 1_000 + k] for k, a in np.ndindex(reach.shape) if "expected reach" in words[a * 1_000 + k]
+        }
+        for (k, a), text in list(shown.items())[::97]:
+            if "budget" in text:
+                assert f"expected reach {reach[k, a]:.4g}" in text
+            elif text.startswith("kept"):
+                held = reach[reach[:, a] >= reach[k, a], a].sum() / reach[:, a].sum()
+                assert f"{held:.1%}" in text
 
 
 @settings(max_examples=100, deadline=None)
@@ -146,7 +169,7 @@ def test_a_budget_over_blocks_of_ads_decides_as_over_all_at_once(problem, budget
     cut = find_cut(parts, budget, most)
     decided = [keep_budget(part, first, cut, most) for first, part in parts]
     np.testing.assert_array_equal(np.hstack([d.kept for d in decided]), whole.kept)
-    np.testing.assert_array_equal(np.hstack([d.reason for d in decided]), whole.reason)
+    assert [reason for d in decided for reason in told(d)] == told(whole)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clustering.match import score_blocks
+from clustering.match import members_to_ask, score_blocks
 from creator.cli import main
 from creator.core.artefacts import open_artefact, write_artefact
 from creator.core.errors import ModelError
@@ -115,12 +115,40 @@ def test_a_model_that_reads_counts_is_given_the_means_of_the_members_at_the_time
     monkeypatch.setattr(model, "reads_counts", True, raising=False)
     monkeypatch.setattr(model, "match_probabilities",
                         lambda users, ads, counts: (given.append(counts), np.full((3, len(ads)), 0.5))[1])  # fmt: skip
-    assert prune(folders, "--data", str(data), "--coverage", "0.9", "--block-pairs", "6")[0] == 0
+    assert prune(folders, "--data", str(data), "--coverage", "0.9", "--block-pairs", "6", "--members", "1")[0] == 0
     own = np.hstack([counts.own for counts in given])
     # 60 climbers bought both things of ad0; everybody bought the pump, the fishers the bait too; ad2 names nothing
     np.testing.assert_allclose(np.expm1(own), [[2, 1, 0], [0, 1, 0], [0, 2, 0]], atol=1e-5)
     np.testing.assert_allclose(np.expm1(np.hstack([counts.ads for counts in given])), [120, 140, 0], rtol=1e-5)
     np.testing.assert_allclose(np.expm1(given[0].users), [4, 4, 4], rtol=1e-5)  # not the event after the titles go live
+
+
+@pytest.mark.parametrize(("members", "asked"), [((), 120), (("--members", "10"), 30)])
+def test_a_cluster_matches_as_its_members_do_on_average(folders, model, monkeypatch, tmp_path, members, asked):
+    data = write_data(tmp_path / "data")
+    ads = pd.read_parquet(data / "ads.parquet")
+    ads["item_ids"] = [["climbing0"], ["pump"], ["nothing sold"], []]
+    ads.to_parquet(data / "ads.parquet")
+    rows = []
+
+    def whoever_bought_it_matches(users, ads, counts):
+        rows.append(len(users))
+        np.testing.assert_array_equal(counts.users, np.full(len(users), np.log1p(4), np.float32))
+        return (counts.own > 0).astype(np.float32)
+
+    monkeypatch.setattr(model, "reads_counts", True, raising=False)
+    monkeypatch.setattr(model, "match_probabilities", whoever_bought_it_matches)
+    _, pairs = prune(folders, "--data", str(data), "--coverage", "1", "--block-pairs", "200", *members)
+    assert set(rows) == {asked}
+    # the climbers are cluster 0 and buy ad0's thing; everybody buys the pump; nobody what was never sold
+    found = pairs.pivot(index="cluster_id", columns="ad_id", values="match").to_numpy()
+    np.testing.assert_array_equal(found, [[1, 1, 0], [0, 1, 0], [0, 1, 0]])
+
+
+def test_fewer_members_are_asked_where_there_are_many_pairs():
+    assert members_to_ask(24, 209) == 256
+    assert members_to_ask(1_000, 1_000) == 8
+    assert members_to_ask(10_000, 100_000) == 1
 
 
 def test_four_fifths_of_the_reach_are_covered_when_nothing_is_said(folders, model):
@@ -137,6 +165,7 @@ def test_four_fifths_of_the_reach_are_covered_when_nothing_is_said(folders, mode
         (["--coverage", "1.2"], "coverage: got 1.2"),
         (["--coverage", "0.5", "--budget", "4"], "exclude each other"),
         (["--budget", "3", "--block-pairs", "0"], "block_pairs: got 0"),
+        (["--budget", "3", "--members", "0"], "members: got 0"),
     ],
 )
 def test_an_empty_or_contradictory_goal_is_a_usage_error(folders, model, capsys, more, fault):
