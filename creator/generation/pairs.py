@@ -34,8 +34,21 @@ class Pair:
         return f"{self.cluster_id}/{self.ad.ad_id}"
 
 
-def read_centroids(clusters: Artefact, model: HllmCreator) -> tuple[Float, Float]:
-    """Centroids [K, d_u] and the soft token [D] of the mean user: the centroids' mean, weighted by their members.
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom titles are written for.
+
+    Args:
+        soft_tokens: [K, D] of the centroids.
+        mean: [D] of the mean user: the centroids' mean, weighted by their members.
+    """
+
+    soft_tokens: Float
+    mean: Float
+
+
+def read_audience(clusters: Artefact, model: HllmCreator) -> Audience:
+    """The clusters' centroids and the mean user as soft tokens.
 
     Raises:
         ArtefactError: the centroids cannot be read, or are not as wide as this model's users.
@@ -58,7 +71,7 @@ def read_centroids(clusters: Artefact, model: HllmCreator) -> tuple[Float, Float
     sizes = np.bincount(members, minlength=len(centroids)).astype(np.float64)
     weights = sizes / sizes.sum() if sizes.sum() else np.full(len(centroids), 1 / len(centroids))
     mean = (weights[:, None] * centroids).sum(0, keepdims=True).astype(np.float32)
-    return centroids, model.soft_tokens(mean)[0]
+    return Audience(model.soft_tokens(centroids), model.soft_tokens(mean)[0])
 
 
 def read_kept_pairs(artefact: Artefact, data: Data, clusters: int) -> list[Pair]:

@@ -33,7 +33,9 @@ class Candidate:
     choice: float = 0.0
 
 
-def rank_candidates(by_cluster: Mapping[int, Sequence[Candidate]]) -> dict[int, list[Candidate]]:
+def rank_candidates(
+    by_cluster: Mapping[int, Sequence[Candidate]], standing: Sequence[str] = ()
+) -> dict[int, list[Candidate]]:
     """Rank the candidates of all kept clusters of one ad.
 
     Clusters choose in turn, the one with the most personal best candidate first; a title that another cluster already
@@ -41,11 +43,12 @@ def rank_candidates(by_cluster: Mapping[int, Sequence[Candidate]]) -> dict[int, 
 
     Args:
         by_cluster: publishable candidates by cluster.
+        standing: titles that other clusters of the ad lead with already.
 
     Returns:
         the same, best first, `rank` set from 1.
     """
-    taken: list[frozenset[str]] = []
+    taken = [_words(title) for title in standing]
     out: dict[int, list[Candidate]] = {}
     waiting = {cluster: list(found) for cluster, found in by_cluster.items() if found}
     while waiting:

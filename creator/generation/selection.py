@@ -1,4 +1,4 @@
-"""From answers to titles: the fact and policy gate, the score under the centroid and the mean user, the ranking."""
+"""From answers to titles: the gate, the score under the centroid and the mean user, the ranking."""
 
 from __future__ import annotations
 
@@ -6,105 +6,99 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from creator.core.artefacts import config_digest
 from creator.core.progress import Progress
-from creator.core.records import Ad, Check, Verdict
+from creator.engine.spread import Spread, spread
 from creator.facts.leads import leading_point
-from creator.facts.text import is_same_title
-from creator.facts.verifier import ERROR_FROM, check_title
-from creator.generation.answers import Answer
+from creator.generation.gate import Gate, Passed
 from creator.generation.journal import Journal
 from creator.generation.options import GenerateOptions
-from creator.generation.pairs import Pair
+from creator.generation.outcomes import Standing
+from creator.generation.pairs import Audience, Pair
 from creator.generation.rank import Candidate, rank_candidates
-from creator.generation.score import ScoreRequest, score_titles
+from creator.generation.scoring import MakeScorer, Scored, Scorer, Wanted, best_device
+from creator.generation.titles_table import REJECTED, TITLES
+from creator.generation.writer import Answer
 from creator.models.assembly import Float, HllmCreator
 
-TITLES = pa.schema(
-    [
-        ("title_id", pa.string()),
-        ("cluster_id", pa.int64()),
-        ("ad_id", pa.string()),
-        ("title", pa.string()),
-        ("rank", pa.int64()),
-        ("logprob", pa.float64()),
-        ("personalisation", pa.float64()),
-        ("verdict", pa.string()),
-        ("findings", pa.string()),
-        ("provenance", pa.string()),
-    ]
-)
-REJECTED = TITLES.append(pa.field("reason", pa.string()))
 JOURNAL = ".scores.jsonl"
-SCORED_AT_ONCE = 512
+SCORED_AT_ONCE = 512  # titles
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A title that the gate let through; `findings` are as JSON."""
+class Scores:
+    """Log-probabilities of one pair's titles, nats."""
 
-    pair: Pair
-    title: str
-    verdict: Verdict
-    findings: str
+    own: Mapping[str, float]
+    average: Mapping[str, float]
 
 
 def select_titles(
     options: GenerateOptions,
     model: HllmCreator,
+    gate: Gate,
     pairs: Sequence[Pair],
     answers: Mapping[str, Sequence[Answer]],
-    soft_tokens: Float,
-    mean: Float,
+    audience: Audience,
     folder: Path,
+    where: Spread,
+    standing: Standing | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Gate, score and rank.
 
     Args:
         options: recorded as each title's provenance.
-        model: scores the titles.
+        model: scores the titles where that is done in this process.
+        gate: decides what may be published.
         pairs: whose answers are read, in order.
         answers: by `Pair.key`.
-        soft_tokens: [K, D] of the centroids.
-        mean: [D] of the mean user.
+        audience: soft tokens.
         folder: keeps the scores, so that a killed call goes on.
+        where: who computes the scores.
+        standing: rows of other pairs' titles that stand already; new ones of the same ad are to differ from them.
 
     Returns:
         the rows of titles.parquet and of rejected.parquet.
     """
-    passed, refused = _gate(options, pairs, answers)
-    own, average = _scores(model, passed, soft_tokens, mean, folder)
-    fit = _choices(model, pairs, soft_tokens, mean)
+    standing = standing or {}
+    passed, refused = gate.sort(pairs, answers)
+    scores = _scores(options, model, passed, audience, folder, where)
+    fit = _choices(model, pairs, audience)
     by_ad: dict[str, dict[int, list[Candidate]]] = defaultdict(lambda: defaultdict(list))
     at: dict[tuple[str, int, str], Passed] = {}
-    for n, one in enumerate(passed):
-        ad_id, cluster = one.pair.ad.ad_id, one.pair.cluster_id
+    for one in passed:
+        ad_id, cluster, key = one.pair.ad.ad_id, one.pair.cluster_id, one.pair.key
         lead = leading_point(one.title, one.pair.ad)
-        choice = 0.0 if lead is None or one.pair.key not in fit else float(fit[one.pair.key][lead])
-        by_ad[ad_id][cluster].append(Candidate(one.title, one.verdict, own[n], own[n] - average[n], choice=choice))
+        choice = 0.0 if lead is None or key not in fit else float(fit[key][lead])
+        own, average = scores[key].own[one.title], scores[key].average[one.title]
+        by_ad[ad_id][cluster].append(Candidate(one.title, one.verdict, own, own - average, choice=choice))
         at[ad_id, cluster, one.title] = one
+    taken: dict[str, list[str]] = defaultdict(list)
+    for rows in standing.values():
+        taken[str(rows[0]["ad_id"])].append(str(rows[0]["title"]))
     rows = [
         _row(options, at[ad_id, cluster, c.title], c.rank, c.logprob, c.personalisation)
         for ad_id, by_cluster in by_ad.items()
-        for cluster, ranked in rank_candidates(by_cluster).items()
+        for cluster, ranked in rank_candidates(by_cluster, taken[ad_id]).items()
         for c in ranked
     ]
-    return pd.DataFrame(rows, columns=TITLES.names), pd.DataFrame(refused, columns=REJECTED.names)
+    rows += [row for of_pair in standing.values() for row in of_pair]
+    out = [_row(options, x.passed, 0, x.logprob, np.nan) | {"reason": x.reason} for x in refused]
+    return pd.DataFrame(rows, columns=TITLES.names), pd.DataFrame(out, columns=REJECTED.names)
 
 
-def _choices(model: HllmCreator, pairs: Sequence[Pair], soft_tokens: Float, mean: Float) -> dict[str, Float]:
+def _choices(model: HllmCreator, pairs: Sequence[Pair], audience: Audience) -> dict[str, Float]:
     """By pair, how much likelier the centroid chooses each selling point than the mean user; {} if untrained."""
     if not model.config.choice:
         return {}
-    users = np.concatenate([soft_tokens, mean[None]])
+    users = np.concatenate([audience.soft_tokens, audience.mean[None]])
     found: dict[str, Float] = {}
     for _, of_ad in groupby(pairs, key=lambda pair: pair.ad.ad_id):
         same = list(of_ad)
@@ -114,77 +108,63 @@ def _choices(model: HllmCreator, pairs: Sequence[Pair], soft_tokens: Float, mean
     return found
 
 
-def _gate(
-    options: GenerateOptions, pairs: Sequence[Pair], answers: Mapping[str, Sequence[Answer]]
-) -> tuple[list[Passed], list[dict[str, object]]]:
-    """Titles that may be published, and the rows of those that may not, each title of a pair once."""
-    passed: list[Passed] = []
-    refused: list[dict[str, object]] = []
-    for pair in pairs:
-        seen: set[str] = set()
-        for answer in answers[pair.key]:
-            title = " ".join(answer.text.split())
-            if title in seen:
-                continue
-            seen.add(title)
-            check = check_title(title, pair.ad)
-            findings = json.dumps([asdict(f) for f in check.findings], ensure_ascii=False)
-            one = Passed(pair, title, check.verdict, findings)
-            if reason := refusal(title, pair.ad, check, answer.finish):
-                refused.append(_row(options, one, 0, answer.logprob, np.nan) | {"reason": reason})
-            else:
-                passed.append(one)
-    return passed, refused
-
-
-def refusal(title: str, ad: Ad, check: Check, finish: str) -> str:
-    """Why a title cannot be published for an ad, or "" when it can."""
-    if not title:
-        return "empty"
-    if finish == "length":
-        return "runs on: no end within the longest title"
-    if is_same_title(title, ad.title):
-        return "the original title again"
-    if check.verdict is Verdict.SUPPORTED:
-        return ""
-    if check.publishable:  # harmless in a person's title; in a machine's, words from another ad
-        return "says more than the ad does"
-    kinds = sorted({finding.kind.value for finding in check.findings if finding.score >= ERROR_FROM})
-    return f"not supported by the ad: {', '.join(kinds)}"
-
-
 def _scores(
-    model: HllmCreator, passed: Sequence[Passed], soft_tokens: Float, mean: Float, folder: Path
-) -> tuple[list[float], list[float]]:
-    """Log-probability of each title under its own centroid and under the mean user, block by block."""
-    journal = Journal(folder / JOURNAL)
-    own: list[float] = []
-    average: list[float] = []
+    options: GenerateOptions,
+    model: HllmCreator,
+    passed: Sequence[Passed],
+    audience: Audience,
+    folder: Path,
+    where: Spread,
+) -> dict[str, Scores]:
+    """Each pair's scores, from the journal or from the workers."""
+    wanted = [
+        Wanted(key, same[0].pair.row, same[0].pair.ad, tuple(one.title for one in same))
+        for key, same in ((key, list(some)) for key, some in groupby(passed, key=lambda one: one.pair.key))
+    ]
+    titles = {one.key: one.titles for one in wanted}
+    journal, found = Journal(folder / JOURNAL), dict[str, Scores]()
     for row in journal.rows():
-        # scores stand by position: they are worth nothing once the gate lets other titles through
-        if row.get("of") != _identity(passed[len(own) : len(own) + len(row["own"])]):
-            own, average = [], []
-            (folder / JOURNAL).unlink()
-            break
-        own += row["own"]
-        average += row["average"]
-    progress = Progress("score", len(passed), "titles", done=len(own))
-    for start in range(len(own), len(passed), SCORED_AT_ONCE):
-        part = passed[start : start + SCORED_AT_ONCE]
-        requests = [
-            ScoreRequest(one.pair.ad, soft, one.title) for one in part for soft in (soft_tokens[one.pair.row], mean)
-        ]
-        scores = score_titles(model, requests).reshape(-1, 2)
-        own += scores[:, 0].tolist()
-        average += scores[:, 1].tolist()
-        journal.append({"of": _identity(part), "own": scores[:, 0].tolist(), "average": scores[:, 1].tolist()})
-        progress.advance(len(part))
-    progress.close()
-    return own, average
+        # a gate that lets other titles through since makes the scores of that pair worthless
+        if row["key"] in titles and row["of"] == _identity(titles[row["key"]]):
+            found[row["key"]] = _by_title(titles[row["key"]], row["own"], row["average"])
+    todo = [one for one in wanted if one.key not in found]
+    progress = Progress("score", len(wanted), "pairs", done=len(found))
+
+    def keep(scored: Scored) -> None:
+        if scored.key not in found:
+            found[scored.key] = _by_title(titles[scored.key], scored.own, scored.average)
+            of = _identity(titles[scored.key])
+            journal.append({"key": scored.key, "of": of, "own": scored.own, "average": scored.average})
+            progress.advance()
+
+    make = MakeScorer(options.model.resolve(), audience)
+    loaded = where.how == "here" and best_device() == str(model.device)
+    try:
+        spread((lambda: Scorer(model, audience)) if loaded else make, _blocks(todo), keep, where)
+    finally:
+        progress.close()
+    return found
 
 
-def _identity(part: Sequence[Passed]) -> str:
-    return config_digest([[one.pair.key, one.title] for one in part])
+def _blocks(wanted: Sequence[Wanted]) -> list[list[Wanted]]:
+    blocks: list[list[Wanted]] = [[]]
+    size = 0
+    for _, of_ad in groupby(wanted, key=lambda one: one.ad.ad_id):
+        same = list(of_ad)
+        if size >= SCORED_AT_ONCE:
+            blocks.append([])
+            size = 0
+        blocks[-1] += same
+        size += sum(len(one.titles) for one in same)
+    return [block for block in blocks if block]
+
+
+def _by_title(titles: Sequence[str], own: Sequence[float], average: Sequence[float]) -> Scores:
+    return Scores(dict(zip(titles, own, strict=True)), dict(zip(titles, average, strict=True)))
+
+
+def _identity(titles: Sequence[str]) -> str:
+    return config_digest(list(titles))[:16]
 
 
 def _row(options: GenerateOptions, one: Passed, rank: int, logprob: float, personalisation: float) -> dict[str, object]:
@@ -196,6 +176,7 @@ def _row(options: GenerateOptions, one: Passed, rank: int, logprob: float, perso
         "temperature": options.temperature,
         "top_p": options.top_p,
         "candidates": options.candidates,
+        "contrast": options.contrast,
     }
     return {
         "title_id": f"t{name}",

@@ -10,11 +10,12 @@ import torch
 from creator.core.artefacts import open_artefact
 from creator.core.data import open_data
 from creator.core.errors import ArtefactError
-from creator.generation.answers import write_prompts
 from creator.generation.journal import Journal
 from creator.generation.options import GenerateOptions
-from creator.generation.pairs import Pair, read_centroids, read_kept_pairs
+from creator.generation.pairs import Pair, read_audience, read_kept_pairs
 from creator.generation.titles import generate
+from creator.generation.writer import write_prompts
+from creator.models.word_table import PromptParts
 from tests.generation.conftest import write_clusters, write_pairs
 from tests.models.tiny import AD, OTHER_AD
 
@@ -48,7 +49,15 @@ def test_every_kept_pair_has_its_candidates_and_rows_in_are_kept_or_rejected(cal
     assert sum(summary["rejected_by_reason"].values()) == len(rejected)
     manifest = open_artefact(out, "titles").manifest
     assert manifest["rows"] == {"pairs": 3, "titles": len(titles), "rejected": len(rejected)}
-    assert {path.name for path in out.iterdir()} == {"manifest.json", "titles.parquet", "rejected.parquet"}
+    assert {path.name for path in out.iterdir()} == {
+        "manifest.json", "titles.parquet", "rejected.parquet", "outcomes.parquet"}  # fmt: skip
+    outcomes = pd.read_parquet(out / "outcomes.parquet")
+    titled = {(c, a) for c, a in zip(titles["cluster_id"], titles["ad_id"], strict=True)}
+    assert len(outcomes) == 3
+    for row in outcomes.itertuples():
+        has = (row.cluster_id, row.ad_id) in titled
+        assert row.outcome == ("title" if has else "original")
+        assert row.reason.startswith("no candidate passes: ") is not has
 
 
 def test_killed_time_and_again_it_ends_with_the_same_titles(world, calm, tmp_path, monkeypatch):
@@ -81,7 +90,7 @@ def test_greedy_draws_one_candidate(world, tmp_path):
 def test_a_prompt_is_the_ads_words_with_the_clusters_soft_token_in_its_place(world):
     soft = np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)
     pairs = [Pair(0, 0, AD), Pair(1, 1, AD), Pair(1, 1, OTHER_AD)]
-    prompts = write_prompts(world.model, pairs, soft)
+    prompts = write_prompts(PromptParts.read(world.path("model")), pairs, soft)
     assert [prompt.prompt_id for prompt in prompts] == ["0/a1", "1/a1", "1/a2"]
     words = world.model.creative.base.get_input_embeddings().weight.detach()
     for prompt, pair in zip(prompts, pairs, strict=True):
@@ -91,7 +100,8 @@ def test_a_prompt_is_the_ads_words_with_the_clusters_soft_token_in_its_place(wor
 
 
 def test_the_mean_user_weighs_centroids_by_their_members(world):
-    centroids, mean = read_centroids(open_artefact(world.path("clusters"), "clusters"), world.model)
+    mean = read_audience(open_artefact(world.path("clusters"), "clusters"), world.model).mean
+    centroids = np.load(world.path("clusters") / "centroids.npy")
     by_hand = 0.75 * centroids[0] + 0.25 * centroids[1]  # three members and one; who is in no cluster does not count
     projector = world.model.creative.user_projector.weight.detach().numpy()
     np.testing.assert_allclose(mean, projector @ by_hand, rtol=1e-4, atol=1e-5)
@@ -99,7 +109,7 @@ def test_the_mean_user_weighs_centroids_by_their_members(world):
 
 def test_without_members_every_centroid_counts_the_same(world, tmp_path):
     clusters = write_clusters(tmp_path / "clusters", np.stack([np.ones(64), np.zeros(64)]), [-1])
-    _, mean = read_centroids(open_artefact(clusters, "clusters"), world.model)
+    mean = read_audience(open_artefact(clusters, "clusters"), world.model).mean
     projector = world.model.creative.user_projector.weight.detach().numpy()
     np.testing.assert_allclose(mean, projector.sum(1) / 2, rtol=1e-4, atol=1e-5)
 
