@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from creator.core.command import Command
+from eval.ablations_options import AblationsOptions
 from eval.audit_options import AuditOptions, EvaluateAuditOptions
 from eval.judge_options import JudgeOptions
 from eval.options import MatchingOptions, ReportOptions, TitlesOptions
 from eval.pruning_options import PruningOptions
+from eval.ranking_options import RankingOptions
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -15,6 +17,14 @@ COMMANDS: tuple[Command, ...] = (
         options=AuditOptions,
         run="eval.audit:audit",
         example="hllm-creator audit --ads ads.jsonl --titles titles.jsonl --out AUDIT",
+    ),
+    Command(
+        name="evaluate ablations",
+        summary="what each part of the training is worth: one thing changed at a time, one table",
+        options=AblationsOptions,
+        run="eval.ablations:evaluate_ablations",
+        example="hllm-creator evaluate ablations --data DATA --examples EXAMPLES --config configs/demo-train.toml "
+        "--set model.steps=300 --out REPORT",
     ),
     Command(
         name="evaluate audit",
@@ -37,6 +47,13 @@ COMMANDS: tuple[Command, ...] = (
         options=MatchingOptions,
         run="eval.matching_report:evaluate_matching",
         example="hllm-creator evaluate matching --model MODEL --data DATA --embeddings EMBEDDINGS --out REPORT",
+    ),
+    Command(
+        name="evaluate ranking",
+        summary="rank the catalogue for what users buy next: HLLM beside popularity, item-kNN, SASRec and HSTU",
+        options=RankingOptions,
+        run="eval.ranking:evaluate_ranking",
+        example="hllm-creator evaluate ranking --data DATA --steps 600 --seeds 0 1 --out REPORT",
     ),
     Command(
         name="evaluate titles",

@@ -37,6 +37,7 @@ class TitlesOptions:
     titles: Path | None = option(None, help="TITLES folder, for the same")
     embeddings: Path | None = option(None, help="EMBEDDINGS folder to read item vectors from")
     limit: int = option(500, help="held-out titles to score, and pairs of clusters, at most")
+    profiles: int = option(200, help="held-out users whose profile is written back, at most")
     resamples: int = option(1000, help="bootstrap resamples")
     seed: int = option(11, help="of the drawing and the resampling")
 
@@ -44,7 +45,8 @@ class TitlesOptions:
     def faults(options: TitlesOptions) -> list[str]:
         """Range faults."""
         faults = [f"{name}: got {value}, expected {least} or more" for name, value, least in (
-            ("limit", options.limit, 1), ("resamples", options.resamples, 20)) if value < least]  # fmt: skip
+            ("limit", options.limit, 1), ("profiles", options.profiles, 1),
+            ("resamples", options.resamples, 20)) if value < least]  # fmt: skip
         if (options.clusters is None) != (options.titles is None):
             faults.append("clusters and titles: expected both or neither")
         return faults

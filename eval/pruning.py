@@ -8,6 +8,7 @@ Shapes: B users, K clusters, A ads, N redemptions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -48,6 +49,28 @@ class Redemptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Real impressions of the ads that were pruned, after the clusters were made.
+
+    Args:
+        users: [M], row in `Histories.user_ids`.
+        ads: [M], column of the pruned ads.
+        clicked: [M].
+        too_early: clicks left out because the clusters already knew what followed.
+    """
+
+    users: Integers
+    ads: Integers
+    clicked: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    too_early: int
+
+    @property
+    def redemptions(self) -> Redemptions:
+        """Those that were clicked."""
+        return Redemptions(self.users[self.clicked], self.ads[self.clicked], self.too_early)
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """An order in which pairs get titles.
 
@@ -55,11 +78,14 @@ class Ranking:
         name: what people call it.
         ranks: [N], place of each redemption's pair, from 0; `pairs` for a user outside every cluster.
         pairs: K x A.
+        spread: over how many clusters the redemptions spread, as the exponential of their entropy. Clusters so large
+            that all redemptions fall into one need few pairs and tell nobody apart: two orders compare at like spread.
     """
 
     name: str
     ranks: Integers
     pairs: int
+    spread: float = math.nan
 
     def kept(self, share: float) -> float:
         """Share of the redemptions kept when this share of the pairs is generated."""
@@ -100,7 +126,10 @@ def rank_pairs(name: str, score: Doubles, cluster_of: Integers, found: Redemptio
     place[np.argsort(-score.ravel(), kind="stable")] = np.arange(score.size)
     clusters = cluster_of[found.users]
     ranks = place[np.maximum(clusters, 0) * score.shape[1] + found.ads]
-    return Ranking(name, np.where(clusters == OUTSIDE, score.size, ranks), score.size)
+    inside = np.unique(clusters[clusters != OUTSIDE], return_counts=True)[1].astype(np.float64)
+    share = inside / inside.sum()
+    spread = float(np.exp(-(share * np.log(share)).sum()))
+    return Ranking(name, np.where(clusters == OUTSIDE, score.size, ranks), score.size, spread)
 
 
 def needed_interval(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from creator.core.data import Data, open_data, read_table
 from creator.core.errors import ArtefactError
 from eval.charts import Line, curve
 from eval.figures import Figure, write_summary
+from eval.matching import Bin, calibration
+from eval.matching_report import chart_of
 from eval.page import write_page
 from eval.pruning import (
     OUTSIDE,
@@ -22,6 +24,7 @@ from eval.pruning import (
     Integers,
     Ranking,
     Redemptions,
+    Shown,
     cluster_by_category,
     needed_interval,
     purchases,
@@ -30,8 +33,8 @@ from eval.pruning import (
 )
 from eval.pruning_options import PruningOptions
 
-PAIRS = pa.schema([("cluster_id", pa.int32()), ("ad_id", pa.string()), ("expected_reach", pa.float32()),
-                   ("kept", pa.bool_())])  # fmt: skip
+PAIRS = pa.schema([("cluster_id", pa.int32()), ("ad_id", pa.string()), ("match", pa.float32()),
+                   ("expected_reach", pa.float32()), ("kept", pa.bool_())])  # fmt: skip
 ASSIGNMENT = pa.schema([("user_id", pa.string()), ("cluster_id", pa.int32())])
 HEAD, OWN, CATEGORY = "match head", "purchase count, same clusters", "purchase count, category k-means"
 RANDOM = "random"
@@ -46,11 +49,13 @@ class Scored:
 
     Args:
         ad_ids: [A].
+        match: [K, A], match probability.
         reach: [K, A], expected reach.
         kept: [K, A].
     """
 
     ad_ids: list[str]
+    match: Doubles
     reach: Doubles
     kept: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
@@ -69,7 +74,8 @@ def evaluate_pruning(options: PruningOptions) -> dict[str, object]:
         scored = _read_pairs(pairs)
         as_of = clusters.facts.get("as_of")
         before = float(as_of) if isinstance(as_of, int | float) else data.live_at
-        found = find_redemptions(data, scored.ad_ids, before)
+        shown = find_shown(data, scored.ad_ids, before)
+        found, bins = shown.redemptions, list[Bin]()
         rows, figures, chosen, rankings = list[dict[str, object]](), list[Figure](), dict[str, float](), list[Ranking]()
         note = "" if len(found) else "Nothing to measure: no redemption of the pruned ads follows the clustering."
         if len(found):
@@ -79,30 +85,44 @@ def evaluate_pruning(options: PruningOptions) -> dict[str, object]:
             figures = _figures(rows, found, options.keep)
             inside = cluster_of[found.users] != OUTSIDE
             hit = inside & scored.kept[np.maximum(cluster_of[found.users], 0), found.ads]
+            bins = _calibrate(scored, cluster_of, shown)
             chosen = {"pairs": float(scored.kept.mean()), "kept": float(hit.mean())}
         _draw(draft.path, rankings, chosen)
         write_summary(draft.path / "summary.json", figures, {
             "of": "pruning", "keep": options.keep, "orders": rows, "chosen": chosen, "note": note,
+            "calibration": [asdict(one) for one in bins],
             "curves": {"pairs": GRID, **{ranking.name: ranking.curve(GRID) for ranking in rankings}},
             "left_out": {"redemptions before the clusters were made": found.too_early}})  # fmt: skip
         write_page(draft.path / "report.html", "pruning.html.jinja", figures=figures, table=rows, note=note,
-                   keep=options.keep, ats=ATS, chosen=chosen, chart=_chart(rankings))  # fmt: skip
+                   keep=options.keep, ats=ATS, chosen=chosen, chart=_chart(rankings), bins=bins,
+                   reliability=chart_of(bins))  # fmt: skip
         draft.rows = {"redemptions": len(found), "left_out": found.too_early, "pairs": scored.reach.size}
         draft.facts = {figure.key: figure.value for figure in figures}
     _print(rows, chosen, len(found), options.keep, note)
+    _print_calibration(bins)
     return {"out": str(options.out), "redemptions": len(found), **chosen,
             **{figure.key: figure.value for figure in figures}}  # fmt: skip
 
 
-def find_redemptions(data: Data, ad_ids: Sequence[str], before: float) -> Redemptions:
-    """Clicked impressions of the pruned ads, at or after the moment up to which the clusters read histories."""
-    seen = data.impressions[data.impressions["clicked"].astype(bool)]
+def find_shown(data: Data, ad_ids: Sequence[str], before: float) -> Shown:
+    """Impressions of the pruned ads, at or after the moment up to which the clusters read histories."""
+    seen = data.impressions
     column = pd.Index(ad_ids).get_indexer(pd.Index(seen["ad_id"]))
     user = pd.Index(data.histories.user_ids).get_indexer(pd.Index(seen["user_id"]))
     wanted = (column >= 0) & (user >= 0)
     late = seen["timestamp"].to_numpy(dtype=np.float64) >= before
-    chosen = wanted & late
-    return Redemptions(user[chosen].astype(np.int64), column[chosen].astype(np.int64), int((wanted & ~late).sum()))
+    chosen, clicked = wanted & late, seen["clicked"].to_numpy(dtype=bool)
+    return Shown(
+        user[chosen].astype(np.int64), column[chosen].astype(np.int64), clicked[chosen],
+        int((wanted & ~late & clicked).sum()),
+    )  # fmt: skip
+
+
+def _calibrate(scored: Scored, cluster_of: Integers, shown: Shown) -> list[Bin]:
+    """Match probabilities of pairs against the share of their members' impressions that were clicked."""
+    clusters = cluster_of[shown.users]
+    inside = clusters != OUTSIDE
+    return calibration(scored.match[clusters[inside], shown.ads[inside]], shown.clicked[inside])
 
 
 def _read_pairs(pairs: Artefact) -> Scored:
@@ -112,12 +132,14 @@ def _read_pairs(pairs: Artefact) -> Scored:
     codes, ads = pd.factorize(frame["ad_id"])
     clusters = int(frame["cluster_id"].max()) + 1
     reach, kept = np.full((clusters, len(ads)), np.nan), np.zeros((clusters, len(ads)), bool)
+    match = np.full(reach.shape, np.nan)
+    match[frame["cluster_id"].to_numpy(dtype=np.int64), codes] = frame["match"]
     rows = frame["cluster_id"].to_numpy(dtype=np.int64)
     reach[rows, codes], kept[rows, codes] = frame["expected_reach"], frame["kept"].astype(bool)
     if np.isnan(reach).any():
         raise ArtefactError(f"{pairs.path} lacks pairs", got=f"{int(np.isnan(reach).sum())} missing",
                             expected="every cluster with every ad", cure="run 'hllm-creator prune' again")  # fmt: skip
-    return Scored([str(ad) for ad in ads], reach, kept)
+    return Scored([str(ad) for ad in ads], match, reach, kept)
 
 
 def _clusters_of(data: Data, clusters: Artefact, count: int) -> Integers:
@@ -150,14 +172,21 @@ def _row(ranking: Ranking, found: Redemptions, options: PruningOptions) -> dict[
     needed = float(ranking.needed(options.keep)[0])
     low, high = needed_interval(ranking, found, options.keep, options.resamples, options.seed)
     return {"name": ranking.name, "needed": None if np.isnan(needed) else needed, "low": low, "high": high,
-            "kept": ranking.curve(ATS)}  # fmt: skip
+            "spread": ranking.spread, "kept": ranking.curve(ATS)}  # fmt: skip
 
 
 def _random(cluster_of: Integers, found: Redemptions, keep: float) -> dict[str, object]:
     """What pairs in random order keep on average: as large a share of the users inside as of the pairs."""
     inside = float((cluster_of[found.users] != OUTSIDE).mean())
     needed = keep / inside if inside >= keep else None
-    return {"name": RANDOM, "needed": needed, "low": None, "high": None, "kept": [inside * at for at in ATS]}
+    return {
+        "name": RANDOM,
+        "needed": needed,
+        "low": None,
+        "high": None,
+        "spread": None,
+        "kept": [inside * at for at in ATS],
+    }
 
 
 def _figures(rows: Sequence[dict[str, object]], found: Redemptions, keep: float) -> list[Figure]:
@@ -207,6 +236,15 @@ def _draw(folder: Path, rankings: Sequence[Ranking], chosen: dict[str, float]) -
     picture.savefig(folder / "curve.png", metadata={"Software": None})
 
 
+def _print_calibration(bins: Sequence[Bin]) -> None:
+    """Whether the probabilities of the pairs were right of the members to whom the ads were shown."""
+    if not bins:
+        return
+    print(f"\n{'impressions':>11} {'predicted':>10} {'redeemed':>10}  95% interval")
+    for one in bins:
+        print(f"{one.n:>11,} {one.predicted:>10.3%} {one.observed:>10.3%}  {one.low:.3%} to {one.high:.3%}")
+
+
 def _print(
     rows: Sequence[dict[str, object]], chosen: dict[str, float], redemptions: int, keep: float, note: str
 ) -> None:
@@ -218,11 +256,15 @@ def _print(
         return f"{value:.1%}" if isinstance(value, float) else "–"
 
     print(f"{redemptions:,} redemptions\n")
-    print(f"{'order of the pairs':<34}{f'pairs for {keep:.0%}':>14}  {'95% interval':<18}"
+    print(f"{'order of the pairs':<34}{f'pairs for {keep:.0%}':>14}  {'95% interval':<18}{'spread':>8}"
           + "".join(f"{f'kept at {at:.0%}':>13}" for at in ATS))  # fmt: skip
     for row in rows:
         kept = row["kept"]
         span = f"{share(row['low'])} to {share(row['high'])}" if row["low"] is not None else ""
         values = kept if isinstance(kept, list) else []
-        print(f"{row['name']:<34}{share(row['needed']):>14}  {span:<18}" + "".join(f"{share(v):>13}" for v in values))
+        print(
+            f"{row['name']:<34}{share(row['needed']):>14}  {span:<18}"
+            + (f"{row['spread']:>8.1f}" if row["spread"] is not None else " " * 8)
+            + "".join(f"{share(v):>13}" for v in values)
+        )
     print(f"\nthis run kept {chosen['pairs']:.1%} of the pairs, which hold {chosen['kept']:.1%} of the redemptions")

@@ -30,6 +30,7 @@ from eval.titles import (
     read_titles,
     reading_figures,
 )
+from eval.titles_reconstruction import profile_rows, reconstruction_figures
 from eval.wording import Lengths, lengths
 
 TITLES = pa.schema([("cluster_id", pa.int64()), ("ad_id", pa.string()), ("title", pa.string()), ("rank", pa.int64())])
@@ -56,7 +57,8 @@ def evaluate_titles(options: TitlesOptions) -> dict[str, object]:
     """Ask the model how likely titles are under their own and under other users, and write the report."""
     inputs = _inputs(options)
     data = open_data(options.data, "items", "events", "ads_frame")
-    config = {"of": "titles", "limit": options.limit, "resamples": options.resamples, "seed": options.seed,
+    config = {"of": "titles", "limit": options.limit, "profiles": options.profiles, "resamples": options.resamples,
+              "seed": options.seed,
               "with_clusters": options.clusters is not None}  # fmt: skip
     with write_artefact(options.out, "evaluation", config=config, inputs=inputs) as draft:
         found = _measure(options, data, inputs)
@@ -94,6 +96,7 @@ def _measure(options: TitlesOptions, data: Data, inputs: dict[str, Artefact]) ->
     examples, left_out = _held_out(examples, data)
     items = item_vectors(inputs["embeddings"], data) if "embeddings" in inputs else None
     figures = _conditioning(options, data, examples, items, model, score)
+    figures += _reconstruction(options, data, examples, items, model)
     sizes = {"teacher (held out)": examples["title"].astype(str).tolist()}
     found: list[Spread] = []
     if "titles" in inputs and "clusters" in inputs:
@@ -143,6 +146,28 @@ def _conditioning(
     say(f"scoring {len(drawn.own):,} held-out titles under four users each")
     reading = read_titles(rows, drawn, data.ads, softs[:-1], softs[-1], score, lambda t: len(model.prompts.title(t)))
     return reading_figures(reading, options.resamples, options.seed)
+
+
+def _reconstruction(
+    options: TitlesOptions, data: Data, examples: pd.DataFrame, items: Floats | None, model: Any
+) -> list[Figure]:
+    profiles = examples["profile"].fillna("").astype(str).tolist()
+    users = np.array([data.histories.row_of[user] for user in examples["user_id"]], dtype=np.int64)
+    moments = np.stack([users.astype(np.float64), examples["as_of"].to_numpy(dtype=np.float64)], axis=1)
+    chosen = profile_rows(profiles, moments, options.profiles, options.seed)
+    if not chosen:
+        return []
+    vectors = user_vectors(model, data, Moments(users[chosen], moments[chosen, 1]), model.config.history, items)
+    _, first = np.unique(users[chosen], return_index=True)
+    return reconstruction_figures(
+        model,
+        [profiles[n] for n in chosen],
+        vectors,
+        users[chosen],
+        vectors[first].mean(axis=0),
+        resample_count=options.resamples,
+        seed=options.seed,
+    )
 
 
 def _own_cluster(options: TitlesOptions, data: Data, published: pd.DataFrame, softs: Floats, score: Score) -> Figure:

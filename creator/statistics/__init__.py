@@ -1,1 +1,1 @@
-"""Statistics of experiments that both the analysis and a running ramp need: a ratio's effect, and looking often."""
+"""Statistics of experiments that the analysis and a running ramp need: a ratio's effect, power, and looking often."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from creator.statistics.ratio import Arm, Effect, Floats, adjusted, arm, effect, quantile
+from creator.statistics.ratio import Arm, Effect, Floats, adjusted, arm, effect, quantile, stratified
 from creator.statistics.sequence import designed_precision, half_width, p_value
 from eval.experiments.checks import FEWEST_CLICKS
 from eval.experiments.many import benjamini_hochberg, holm, shrink
@@ -31,7 +31,7 @@ class Comparison:
         p: of no effect, for a single look at the planned end.
         always_low, always_high, always_p: the same for any number of looks.
         difference, difference_low, difference_high: the absolute effect with its fixed interval.
-        method: "delta" or "CUPED".
+        method: "delta", "CUPED", "stratified", or one of the weighted ones (`eval.experiments.weighted`).
         p_holm, p_bh: corrected over all that were compared beside it; None where it stands alone.
         shrunk: the lift without the winner's curse; None where it stands alone.
         simultaneous: the fixed interval that holds for all of them at once (Bonferroni); None where it stands alone.
@@ -93,9 +93,9 @@ class Levels:
 
 
 def compare(
-    name: str, treatment: str, arms: tuple[Arm, Arm], levels: Levels, found: Effect | None = None
+    name: str, treatment: str, arms: tuple[Arm, Arm], levels: Levels, found: Effect | None = None, method: str = "CUPED"
 ) -> Comparison:
-    """One comparison from two arms, or from an effect that was adjusted (CUPED)."""
+    """One comparison from two arms, or from an effect that was adjusted."""
     control, treated = arms
     measured = effect(control, treated) if found is None else found
     lift, se, z = float(measured.lift), float(measured.lift_se), quantile(1 - levels.alpha / 2)
@@ -114,7 +114,7 @@ def compare(
         low=lift - z * se, high=lift + z * se, p=float(measured.p_value), always_low=lift - half,
         always_high=lift + half, always_p=float(p_value(lift, se, levels.tau)), difference=float(measured.difference),
         difference_low=float(measured.difference) - room, difference_high=float(measured.difference) + room,
-        method="delta" if found is None else "CUPED",
+        method="delta" if found is None else method,
     )  # fmt: skip
 
 
@@ -129,6 +129,19 @@ def overall(trial: Trial, control: str, treatment: str, levels: Levels) -> tuple
     if better is None:
         return plain, None, 0.0
     return plain, compare("everybody", treatment, arms, levels, better[0]), better[1]
+
+
+def by_strata(trial: Trial, control: str, treatment: str, levels: Levels) -> Comparison | None:
+    """The effect on everybody with each cluster weighing as many users as it has; None without clusters."""
+    whole = trial.users[trial.users["variation"].isin([control, treatment])]
+    if whole["cluster"].nunique() < 2:
+        return None
+    treated = whole["variation"].eq(treatment).to_numpy(dtype=np.bool_)
+    clicks, exposures = whole["clicks"].to_numpy(), whole["exposures"].to_numpy()
+    strata = pd.factorize(whole["cluster"].fillna(-1))[0].astype(np.int64)
+    found = stratified(clicks, exposures, treated, strata)
+    arms = _arms(clicks, exposures, treated)
+    return None if found is None else compare("everybody", treatment, arms, levels, found, "stratified")
 
 
 def looks(trial: Trial, control: str, treatment: str, levels: Levels) -> list[Look]:

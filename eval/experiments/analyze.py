@@ -11,12 +11,13 @@ from creator.core.artefacts import Artefact, open_artefact, write_artefact, writ
 from creator.core.errors import InputError
 from creator.core.progress import say
 from eval.charts import Line, curve
-from eval.experiments.analysis import Comparison, Levels, Look, by_cluster, by_title, looks, overall
+from eval.experiments.analysis import Comparison, Levels, Look, by_cluster, by_strata, by_title, looks, overall
 from eval.experiments.checks import check, worst
 from eval.experiments.events import read_events
 from eval.experiments.options import AnalyzeOptions, read_split
 from eval.experiments.pictures import Whisker, forest
 from eval.experiments.users import Trial, gather
+from eval.experiments.weighted import check_drawn, effects, gather_drawn, has_propensities
 from eval.figures import finite
 from eval.page import write_page
 
@@ -39,13 +40,22 @@ def analyze(options: AnalyzeOptions) -> dict[str, object]:
         inputs["events"] = options.events
     config = {"of": "experiment", **{name: getattr(options, name) for name in (
         "experiment", "control", "split", "effect", "alpha", "planned_users", "delivery")}}  # fmt: skip
-    trial = gather(events, options.experiment)
-    control, shares = _arms(trial, options)
     levels = Levels.of(options.alpha, options.effect)
     platform = options.delivery == "platform"
-    checks = check(trial, shares, platform=platform, planned_users=options.planned_users)
+    if has_propensities(events, options.experiment):
+        drawn = gather_drawn(events, options.experiment)
+        control, shares = _arms(sorted(set(drawn.shown["variation"])), options)
+        checks = check_drawn(drawn, list(shares), platform=platform)
+        shown = [] if worst(checks) == "refused" else effects(drawn, control, list(shares), levels)
+        users = drawn.users
+    else:
+        trial = gather(events, options.experiment)
+        control, shares = _arms(sorted(set(trial.users["variation"])), options)
+        checks = check(trial, shares, platform=platform, planned_users=options.planned_users)
+        treatments = [] if worst(checks) == "refused" else [name for name in shares if name != control]
+        shown = [_of(trial, control, name, levels) for name in treatments]
+        users = len(trial.users)
     verdict = worst(checks)
-    shown = [] if verdict == "refused" else [_of(trial, control, name, levels) for name in shares if name != control]
     with write_artefact(options.out, "evaluation", config=config, inputs=inputs) as draft:
         content: dict[str, object] = {
             "of": "experiment", "experiment": options.experiment, "verdict": verdict, "control": control,
@@ -54,7 +64,7 @@ def analyze(options: AnalyzeOptions) -> dict[str, object]:
         write_text(draft.path / "summary.json", _as_json(content))
         pictures = [_pictures(found) for found in shown]
         write_page(draft.path / "report.html", "experiment.html.jinja", **content, pictures=pictures, rows=ROWS_SHOWN)
-        draft.rows = {"users": len(trial.users), "events": len(trial.events), "left_out": sum(left_out.values())}
+        draft.rows = {"users": users, "events": len(events), "left_out": sum(left_out.values())}
         draft.facts = {"verdict": verdict}
     for one in checks:
         if one.level != "sound":
@@ -63,7 +73,7 @@ def analyze(options: AnalyzeOptions) -> dict[str, object]:
         _print(found)
     first = asdict(_best(shown[0])) if shown else {}
     names = ("lift", "low", "high", "p", "always_low", "always_high", "always_p")
-    return {"out": str(options.out), "verdict": verdict, "users": len(trial.users), **{n: first.get(n) for n in names}}
+    return {"out": str(options.out), "verdict": verdict, "users": users, **{n: first.get(n) for n in names}}
 
 
 def _as_json(content: dict[str, object]) -> str:
@@ -71,8 +81,7 @@ def _as_json(content: dict[str, object]) -> str:
     return json.dumps(finite(plain), indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def _arms(trial: Trial, options: AnalyzeOptions) -> tuple[str, dict[str, float]]:
-    seen = sorted(set(trial.users["variation"]))
+def _arms(seen: Sequence[str], options: AnalyzeOptions) -> tuple[str, dict[str, float]]:
     shares = read_split(options.split) or dict.fromkeys(seen, 1 / max(1, len(seen)))
     control = options.control or next((name for name in USUAL_CONTROLS if name in shares), None)
     if control not in shares:
@@ -89,6 +98,7 @@ def _of(trial: Trial, control: str, treatment: str, levels: Levels) -> dict[str,
     clusters, small_clusters = by_cluster(trial, control, treatment, levels)
     titles, small_titles = by_title(trial, control, treatment, levels)
     return {"treatment": treatment, "plain": plain, "adjusted": better, "variance_removed": gone,
+            "stratified": by_strata(trial, control, treatment, levels), "unweighted": None,
             "looks": looks(trial, control, treatment, levels), "clusters": clusters, "titles": titles,
             "too_small": {"clusters": small_clusters, "titles": small_titles}}  # fmt: skip
 

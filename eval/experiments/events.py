@@ -1,8 +1,8 @@
 """Exposures and clicks as one frame, from a table or from the store.
 
 The columns are those of the store's `events`: event_id?, kind, user_id, ad_id, title_id?, timestamp, experiment?,
-variation?, and cluster_id? where a table brings it. An `impressions` table (`clicked` in place of `kind`) is read too:
-each row is an exposure, and a click where it was clicked.
+variation?, propensity?, and cluster_id? where a table brings it. An `impressions` table (`clicked` in place of `kind`)
+is read too: each row is an exposure, and a click where it was clicked.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from creator.core.data import read_table
 from creator.core.errors import InputError, StoreError, UsageError
 
 REQUIRED = ("user_id", "ad_id", "timestamp")
-OPTIONAL = ("event_id", "title_id", "experiment", "variation", "cluster_id")
+OPTIONAL = ("event_id", "title_id", "experiment", "variation", "cluster_id", "propensity")
 ASSIGNMENT = pa.schema([("user_id", pa.string()), ("cluster_id", pa.int32())])
 TRUE, FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no")
 FROM_STORE = """
-    SELECT e.event_id, e.kind, e.user_id, e.ad_id, e.title_id, e.timestamp, e.experiment, e.variation, a.cluster_id
+    SELECT e.event_id, e.kind, e.user_id, e.ad_id, e.title_id, e.timestamp, e.experiment, e.variation, e.propensity,
+           COALESCE(e.cluster_id, a.cluster_id) AS cluster_id
     FROM events e
     LEFT JOIN releases r ON r.release = e.release
     LEFT JOIN assignments a ON a.clustering_id = r.clustering_id AND a.user_id = e.user_id
@@ -42,7 +43,7 @@ def read_events(events: Path | None, store: str | None, clusters: Path | None) -
 
     Returns:
         kind ("exposure" or "click"), user_id, ad_id, title_id, timestamp (epoch seconds), experiment, variation,
-        cluster_id (float, NaN where unknown), in time order; and how many rows were left out, by reason.
+        cluster_id and propensity (float, NaN where unknown), in time order; and how many rows were left out, by reason.
 
     Raises:
         InputError: the table cannot be read or lacks columns.
@@ -115,7 +116,8 @@ def _tidy(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     for name in OPTIONAL:
         frame[name] = _texts(raw[name]) if name in raw else None
     frame["timestamp"] = _seconds(raw["timestamp"])
-    frame["cluster_id"] = pd.to_numeric(frame["cluster_id"], errors="coerce")
+    for name in ("cluster_id", "propensity"):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
     kind = _texts(raw["kind"]) if "kind" in raw else _texts(raw["clicked"]).str.lower().map(
         {**dict.fromkeys(TRUE, "both"), **dict.fromkeys(FALSE, "exposure")})  # fmt: skip
     reasons = {

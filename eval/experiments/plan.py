@@ -8,17 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from creator.core.artefacts import Artefact, open_artefact, write_artefact, write_text
+from creator.statistics.power import Wanted, binomial_variance, detectable, needed_users
 from eval.charts import Line, curve
-from eval.experiments.design import (
-    Duration,
-    Wanted,
-    binomial_variance,
-    by_cluster,
-    detectable,
-    durations,
-    needed_users,
-    recommend,
-)
+from eval.experiments.design import Duration, by_cluster, durations, recommend
 from eval.experiments.events import read_events
 from eval.experiments.options import DesignOptions
 from eval.figures import finite

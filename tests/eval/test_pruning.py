@@ -69,9 +69,9 @@ def write_world(folder: Path, pairs: pd.DataFrame) -> list[str]:
 
 def all_pairs(reach: np.ndarray, kept: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
-        [(k, f"ad{a}", reach[k, a], bool(kept[k, a])) for k in range(3) for a in range(3)],
-        columns=["cluster_id", "ad_id", "expected_reach", "kept"],
-    ).astype({"cluster_id": "int32", "expected_reach": "float32"})
+        [(k, f"ad{a}", reach[k, a] / 10, reach[k, a], bool(kept[k, a])) for k in range(3) for a in range(3)],
+        columns=["cluster_id", "ad_id", "match", "expected_reach", "kept"],
+    ).astype({"cluster_id": "int32", "match": "float32", "expected_reach": "float32"})
 
 
 def test_the_command_counts_what_follows_the_clustering_only(
@@ -89,6 +89,11 @@ def test_the_command_counts_what_follows_the_clustering_only(
     assert summary["left_out"] == {"redemptions before the clusters were made": 100}
     assert [row["name"] for row in summary["orders"]][-1] == "random"
     assert summary["curves"]["match head"][-1] == 1.0
+    # 60 of 100 redemptions fall into one cluster, 40 into another
+    assert summary["orders"][0]["spread"] == pytest.approx(np.exp(-0.6 * np.log(0.6) - 0.4 * np.log(0.4)))
+    # ten bins of ten impressions, all clicked: the 40 at 0.7 first, then the 60 at 0.9
+    assert [round(one["predicted"], 6) for one in summary["calibration"]] == [0.7] * 4 + [0.9] * 6
+    assert {one["observed"] for one in summary["calibration"]} == {1.0}
     for name in ("curve.png", "report.html"):
         assert (tmp_path / "r" / name).stat().st_size > 1000
     assert open_artefact(tmp_path / "r", "evaluation").manifest["rows"]["left_out"] == 100

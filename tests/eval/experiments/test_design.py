@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from creator.cli import main
+from creator.statistics.power import Wanted, binomial_variance, detectable, needed_users
 from creator.statistics.ratio import Arm, arm
-from eval.experiments.design import Wanted, binomial_variance, detectable, needed_users
 from tests.eval.experiments.tables import write_events
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.experiments.design import Wanted, durations, recommend
+from creator.statistics.power import Wanted
+from eval.experiments.design import durations, recommend
 from eval.experiments.events import read_events
 from tests.eval.experiments.tables import write_events
 
