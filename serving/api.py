@@ -16,6 +16,7 @@ from starlette.responses import Response
 from serving import console, problems
 from serving.access import Access
 from serving.edge import Edge
+from serving.experiments.tend import Watch
 from serving.fast_lane import FastLane
 from serving.intake import Intake
 from serving.keys import Scope
@@ -25,7 +26,7 @@ from serving.openapi import openapi
 from serving.problems import NOT_READY, Refused, documented
 from serving.settings import MAX_ID_CHARACTERS, Settings, usual_queue
 from serving.spool import SpoolFull
-from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_body, encode
+from serving.wire import Batch, Health, Kept, Pairs, SentEvents, TitleAnswer, answer_text, encode
 
 UserQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["u017"])]
 AdQuery = Annotated[str, Query(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["a03"])]
@@ -42,12 +43,15 @@ def create_app(live: Live, settings: Settings) -> FastAPI:
 
     queue = settings.queue if settings.queue is not None else usual_queue(live.store)
     intake = Intake(live.store, queue, settings.max_queue_bytes)
+    watch = Watch(live.store, settings.tend_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await run_in_threadpool(live.start)
         intake.start()
+        watch.start()
         yield
+        await run_in_threadpool(watch.stop)
         await run_in_threadpool(intake.stop)
         await run_in_threadpool(live.stop)
 
@@ -101,7 +105,7 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics, keyed: Sequence[par
             metrics.lookup("unknown_ad").inc()
             raise Refused(404, "unknown-ad", "The live release has no ad of this id.")
         metrics.lookup(answer.reason or "cluster").inc()
-        return _json(answer_body(answer))
+        return Response(answer_text(answer).encode(), media_type="application/json")
 
     @app.post(
         "/v1/titles",
@@ -113,10 +117,11 @@ def _add_lookups(app: FastAPI, live: Live, metrics: Metrics, keyed: Sequence[par
     async def post_titles(body: Pairs) -> Response:
         """The titles of up to 1,000 pairs, all from one release, in the order of the pairs."""
         tables, store_up = live.tables, live.store_up
-        bodies = [answer_body(tables.answer(p.user_id, p.ad_id, store_up=store_up)) for p in body.pairs]
-        for reason, count in Counter(entry["reason"] for entry in bodies).items():
-            metrics.lookup(reason or "cluster").inc(count)
-        return _json({"titles": bodies})
+        answers = tables.answers([(pair.user_id, pair.ad_id) for pair in body.pairs], store_up=store_up)
+        for reason, count in Counter("unknown_ad" if a is None else a.reason or "cluster" for a in answers).items():
+            metrics.lookup(reason).inc(count)
+        whole = f'{{"titles": [{", ".join(map(answer_text, answers))}]}}'
+        return Response(whole.encode(), media_type="application/json")
 
 
 def _add_events(app: FastAPI, intake: Intake, metrics: Metrics, access: Access) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from creator.core.command import Command, option
+from serving import events_commands
 
 STORE_HELP = "the title store: sqlite:///FILE.db, a plain FILE.db, or postgresql+psycopg://USER@HOST/NAME"
 WAIT_HELP = "how long to wait for another publisher to finish, in seconds"
@@ -54,6 +55,7 @@ class ServeOptions:
         10_000.0, help="requests a second from one address, and under one key, before it is told to wait; 0: no limit"
     )
     lookups: Literal["open", "keyed"] = option("open", help="whether look-ups need no key, or one with the scope read")
+    tend_s: float = option(60.0, help="how often ramps are judged and bandits learn, in seconds; 0: never")
     log: Literal["requests", "changes"] = option("requests", help="log every request, or only changes and faults")
 
     @staticmethod
@@ -64,6 +66,8 @@ class ServeOptions:
             found.append(f"port must be 0 to 65535, got {options.port}")
         if not 0.05 <= options.refresh_s <= 3_600:
             found.append(f"refresh_s must be 0.05 to 3600, got {options.refresh_s}")
+        if not 0 <= options.tend_s <= 86_400:
+            found.append(f"tend_s must be 0 to 86400, got {options.tend_s}")
         if not 1 <= options.max_body_kib <= 65_536:
             found.append(f"max_body_kib must be 1 to 65536, got {options.max_body_kib}")
         if not 0 <= options.rate_limit <= 1e9:
@@ -259,4 +263,5 @@ COMMANDS: tuple[Command, ...] = (
         "serving.keys:revoke",
         "hllm-creator key revoke --store runs/demo/store.db --id 0123456789",
     ),
+    *events_commands.COMMANDS,
 )

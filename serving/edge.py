@@ -43,6 +43,7 @@ class Edge:
     ) -> None:
         self._app, self._metrics, self._limit, self._log = app, metrics, max_body_bytes, log_requests
         self._rates = Rates(rate_limit, max(1.0, rate_limit))
+        self._lines = RequestLines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (or pass on the start and end of the app)."""
@@ -91,12 +92,33 @@ class Edge:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.count_request(route, status, seconds)
-        if self._log or status >= 500:
-            # without `LOG.log`, which looks for the line that called it each time
-            level = logging.ERROR if status >= 500 else logging.INFO
-            record = logging.LogRecord(LOG.name, level, "", 0, "request", None, None)
-            record.facts = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1e3, 2)}
-            LOG.handle(record)
+        if status >= 500:
+            facts = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1e3, 2)}
+            LOG.error("request", extra={"facts": facts})
+        elif self._log:
+            self._lines.write(scope["method"], route, status, seconds)
+
+
+class RequestLines:
+    """A line for each request as `JsonLines` writes it, made without a log record: that would take half the time of a
+    look-up.
+    """
+
+    def __init__(self) -> None:
+        self._second, self._stamp = 0, ""
+
+    def write(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Write one to stderr, where the service's log goes; nowhere, while nobody has sent it there."""
+        if not LOG.isEnabledFor(logging.INFO):
+            return
+        now = time.time()
+        if int(now) != self._second:
+            self._second, self._stamp = int(now), datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        sys.stderr.write(
+            f'{{"time": "{self._stamp}.{int(now % 1 * 1e3):03d}+00:00", "level": "info", "logger": "{LOG.name}", '
+            f'"message": "request", "method": {_ENCODE(method)}, "route": "{route}", "status": {status}, '
+            f'"ms": {round(seconds * 1e3, 2)}}}\n'
+        )
 
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.live import Live
 from serving.metrics import Metrics
 from serving.settings import MAX_ID_CHARACTERS
-from serving.wire import answer_body, encode
+from serving.wire import answer_text
 
 PATH = "/v1/title"
 _ROUTE = SimpleNamespace(path=PATH)  # what the log and the metrics name
@@ -55,4 +55,4 @@ class FastLane:
         if answer is None:
             return None
         self._metrics.lookup(answer.reason or "cluster").inc()
-        return encode(answer_body(answer))
+        return answer_text(answer).encode()

@@ -6,11 +6,15 @@ import gc
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlalchemy import Connection
 
 from creator.core.errors import HllmCreatorError, StoreError
+from serving.experiments.current import Current
 from serving.keys import Grant, read_grants
 from serving.lookup import AdTitles, PairTitle, Tables, Users
-from serving.rows import current_release, read_assignments, read_originals, read_titles
+from serving.rows import Release, current_release, read_assignments, read_originals, read_titles
 from serving.store import Store
 
 LOG = logging.getLogger("serving.live")
@@ -33,8 +37,11 @@ class Live:
         self.tables = Tables({ad_id: AdTitles(title) for ad_id, title in (originals or {}).items()})
         self.keys: Mapping[str, Grant] = {}
         self._before = dict(self.tables.ads)
+        self._newest = self.tables
+        self._experiments = Current(self._load)
         self._refresh_s = refresh_s
         self._up: bool | None = None
+        self._state: object = None
         self._missed = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="release-watch", daemon=True)
@@ -57,10 +64,14 @@ class Live:
 
     def look(self) -> None:
         """Take up the live release if it is another one. A store that fails leaves the tables as they are."""
+        state = self.store.state()
+        if self._up and state is not None and state == self._state:
+            return  # a file that nobody wrote to
         try:
             self._take_up()
+            self._state = state
         except HllmCreatorError as error:
-            self._missed += 1
+            self._missed, self._state = self._missed + 1, None
             if self._up is not False and (self._up is None or self._missed >= MISSES):
                 self._up = False
                 LOG.warning("store down", extra={"facts": {"store": self.store.shown, "error": str(error)}})
@@ -86,23 +97,36 @@ class Live:
                 if held is not None:
                     self.tables = self.tables.originals_only()
                 return
-            if held is not None and (found.release, found.digest) == (held.release, held.digest):
-                return
-            titles: dict[str, dict[int, PairTitle]] = {}
-            for chunk in read_titles(connection, found.release):
-                for row in chunk:
-                    titles.setdefault(row.ad_id, {})[row.cluster_id] = PairTitle(row.title_id, row.title)
-            originals = read_originals(connection, found.release)
-            same = held is not None and held.clusters_digest == found.clusters_digest
-            users = self.tables.users if same else Users.of(read_assignments(connection, found.clustering_id))
-        count = sum(map(len, titles.values()))
-        if (count, len(users)) != (found.counts["titles"], found.counts["users"]):
-            raise StoreError(
-                f"release {found.release} in {self.store.shown} is not whole",
-                got=f"{count} titles, {len(users)} users",
-                expected=f"{found.counts['titles']} titles, {found.counts['users']} users",
-            )
-        ads = {ad_id: AdTitles(title, titles.get(ad_id, {})) for ad_id, title in originals.items()}
-        self.tables = Tables(self._before | ads, users, found)
+            same = held is not None and (found.release, found.digest) == (held.release, held.digest)
+            tables = self._newest = self.tables if same else self._load(connection, found)
+            overlay = self._experiments.look(connection)
+        if same:
+            if overlay is not self.tables.overlay:
+                self.tables = replace(self.tables, overlay=overlay)
+            return
+        self.tables = replace(tables, ads=self._before | dict(tables.ads), overlay=overlay)
         gc.freeze()  # the tables hold no cycles, and are not to be searched for any while requests wait
-        LOG.info("release taken up", extra={"facts": {"release": found.release, "titles": count, "users": len(users)}})
+        counts = {name: found.counts[name] for name in ("titles", "users")}
+        LOG.info("release taken up", extra={"facts": {"release": found.release, **counts}})
+
+    def _load(self, connection: Connection, release: Release) -> Tables:
+        """A release's tables.
+
+        Raises:
+            StoreError: it is not whole.
+        """
+        titles: dict[str, dict[int, PairTitle]] = {}
+        for chunk in read_titles(connection, release.release):
+            for row in chunk:
+                titles.setdefault(row.ad_id, {})[row.cluster_id] = PairTitle(row.title_id, row.title)
+        originals = read_originals(connection, release.release)
+        known = {t.release.clusters_digest: t.users for t in (self.tables, self._newest) if t.release is not None}
+        users = known.get(release.clusters_digest) or Users.of(read_assignments(connection, release.clustering_id))
+        count = sum(map(len, titles.values()))
+        if (count, len(users)) != (release.counts["titles"], release.counts["users"]):
+            raise StoreError(
+                f"release {release.release} in {self.store.shown} is not whole",
+                got=f"{count} titles, {len(users)} users",
+                expected=f"{release.counts['titles']} titles, {release.counts['users']} users",
+            )
+        return Tables({ad_id: AdTitles(t, titles.get(ad_id, {})) for ad_id, t in originals.items()}, users, release)

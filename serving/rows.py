@@ -62,6 +62,7 @@ class Event:
         timestamp: epoch seconds by the sender's clock.
         release, experiment, variation: what the look-up answered.
         received_at: epoch seconds by the service's clock.
+        cluster_id, propensity: what the look-up answered.
     """
 
     event_id: str
@@ -74,6 +75,8 @@ class Event:
     experiment: str | None = None
     variation: str | None = None
     received_at: float = field(default_factory=time.time)
+    cluster_id: int | None = None
+    propensity: float | None = None
 
 
 def as_release(row: Row[Any]) -> Release:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration: what a store must be at before it is read or written."""
 
 METADATA = MetaData(
@@ -97,7 +97,10 @@ EVENTS = Table(
     Column("experiment", Text),
     Column("variation", Text),
     Column("received_at", Float, nullable=False),  # epoch seconds, by the service's clock
+    Column("cluster_id", Integer),  # the user's cluster when the look-up was answered
+    Column("propensity", Float),  # with what probability that variation was drawn
     Index("ix_events_timestamp", "timestamp"),
+    Index("ix_events_experiment", "experiment"),
     sqlite_with_rowid=False,
 )
 
@@ -201,4 +204,39 @@ API_KEYS = Table(
     Column("scopes", String(64), nullable=False),  # "read", "write", "admin", with spaces between
     Column("created_at", Float, nullable=False),  # epoch seconds
     Column("revoked_at", Float),  # epoch seconds; null while it is good
+)
+
+EXPERIMENTS = Table(
+    "experiments",
+    METADATA,
+    Column("experiment", Text, primary_key=True),  # its key, as events name it
+    Column("definition", Text, nullable=False),  # JSON object, `serving.experiments.trial.as_json`
+    Column("status", String(16), nullable=False),  # "running", "halted" (everybody sees the control) or "ended"
+    Column("stage", Integer, nullable=False),  # of its ramp, from 0
+    Column("stage_at", Float, nullable=False),  # since when, epoch seconds
+    Column("created_at", Float, nullable=False),  # epoch seconds
+    Column("remembered", Integer, nullable=False),  # 1 when look-ups must read `sticky`: the draw itself has changed
+    Column("decision", Text, nullable=False),  # JSON object: the last decision about it, or {}
+)
+
+STICKY = Table(
+    "sticky",
+    METADATA,
+    Column("experiment", Text, primary_key=True),
+    Column("bucket_version", Integer, primary_key=True, autoincrement=False),
+    Column("user_id", Text, primary_key=True),
+    Column("variation", Text, nullable=False),  # of the first exposure that came back
+    Column("kept_at", Float, nullable=False),  # epoch seconds
+    Index("ix_sticky_kept_at", "experiment", "kept_at"),
+    sqlite_with_rowid=False,
+)
+
+POLICIES = Table(
+    "policies",
+    METADATA,
+    Column("experiment", Text, primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("made_at", Float, nullable=False),  # epoch seconds
+    Column("shares", Text, nullable=False),  # JSON list of [ad_id, cluster_id, [share of each variation]]
+    sqlite_with_rowid=False,
 )

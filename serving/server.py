@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +20,7 @@ from serving.settings import KEYS_VARIABLE, Settings, read_keys
 from serving.store import Store
 
 LAST_REQUESTS_S = 10  # how long requests under way may take once a signal has come
+TURN_S = 0.0005  # how long a thread that loads a release may keep look-ups waiting at a time; Python's own is 5 ms
 EVENTS_WAIT_S = 5.0  # how long events wait for a publisher at a time; they lie on disk meanwhile
 
 
@@ -42,6 +44,7 @@ def run(options: ServeOptions) -> dict[str, object]:
         options.max_queue_mib << 20,
         options.rate_limit,
         options.lookups == "open",
+        options.tend_s,
     )
     listening = _listen(options.host, options.port)
     host, port = listening.getsockname()[:2]
@@ -49,6 +52,7 @@ def run(options: ServeOptions) -> dict[str, object]:
     if not settings.keys:
         say(f"note: {KEYS_VARIABLE} is not set; writing needs a key of 'hllm-creator key create'")
     log_to_stderr()
+    sys.setswitchinterval(TURN_S)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(live, settings),

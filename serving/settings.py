@@ -27,6 +27,7 @@ class Settings:
         max_queue_bytes: the most that may wait in it.
         rate_limit: requests a second from one address, and under one key; 0 for no limit.
         open_lookups: whether look-ups need no key.
+        tend_s: seconds between two looks after the experiments; 0 for never.
     """
 
     keys: Mapping[str, Grant] = field(default_factory=lambda: dict[str, Grant]())
@@ -36,6 +37,7 @@ class Settings:
     max_queue_bytes: int = 256 << 20
     rate_limit: float = 10_000.0
     open_lookups: bool = True
+    tend_s: float = 0.0
 
 
 def read_keys(environment: Mapping[str, str] | None = None) -> dict[str, Grant]:

@@ -17,9 +17,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from creator.core.errors import StoreError
 from serving.connection import connect, in_our_words, lock_publishing, make_file, read_address
+from serving.experiments.sticky import keep_sticky
 from serving.rows import Event, Release, StoredTitle, as_release, current_release, read_originals, read_titles
 from serving.schema import EVENTS, RELEASES, SCHEMA_REVISION, SWITCHES
 
+TICK_NS = 1_000_000_000
+_VERSION = text("SELECT version_num FROM alembic_version")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -53,6 +56,27 @@ class Store:
     def shown(self) -> str:
         """Its address for messages, without secrets."""
         return self._address.shown
+
+    def state(self) -> object:
+        """What changes when somebody writes to the store's file; None when that cannot be told without asking it.
+
+        A clock has ticks: a file that was written to a moment ago may be written to again within the same one.
+        """
+        path = self._address.path
+        if path is None:
+            return None
+        found: list[tuple[int, int, int]] = []
+        for file in (path, path.with_name(f"{path.name}-wal")):
+            try:
+                status = file.stat()
+            except OSError:
+                if file == path:
+                    return None
+                continue
+            if time.time_ns() - status.st_mtime_ns < TICK_NS:
+                return None
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        return found
 
     def __enter__(self) -> Store:
         return self
@@ -178,7 +202,9 @@ class Store:
         with self.writing(alone=False) as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             statement = insert(EVENTS).on_conflict_do_nothing().returning(EVENTS.c.event_id)
-            return frozenset(connection.execute(statement, rows).scalars())
+            fresh = frozenset(connection.execute(statement, rows).scalars())
+            keep_sticky(connection, [event for event in events if event.event_id in fresh])
+            return fresh
 
     def count_events(self) -> dict[str, int]:
         """How many events of each kind are kept."""
@@ -196,13 +222,12 @@ class Store:
             yield connection
 
     def _check_revision(self, connection: Connection) -> None:
-        found = _revision(connection)
-        if found is None:
-            raise StoreError(f"the store {self.shown} is empty", cure="hllm-creator publish makes its first release")
+        # asked at every use: without looking for the table first, whose absence is told as an empty store
+        found = connection.execute(_VERSION).scalar()
         if found != SCHEMA_REVISION:
             raise self._other_version(found)
 
-    def _other_version(self, found: str) -> StoreError:
+    def _other_version(self, found: object) -> StoreError:
         return StoreError(
             f"the store {self.shown} has another schema version",
             got=found,
@@ -214,7 +239,7 @@ class Store:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return connection.execute(_VERSION).scalar()
 
 
 def _mark(connection: Connection, release: int, status: str) -> None:

@@ -1,4 +1,5 @@
-"""The console for people at /console: what is live, review, audits, releases, history and settings.
+"""The console for people at /console: what is live, review, audits, releases, experiments, history
+and settings.
 
 sessions.py  who is signed in          pages.py    templates, visits, refusals
 marks.py     evidence and previews     *.py        one file a page, each with its routes
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 
 from serving.access import Access
-from serving.console import catalogue, entrance, log, overview, pages, queue, releases, rules
+from serving.console import catalogue, entrance, log, overview, pages, queue, releases, rules, trials
 from serving.console.sessions import Sessions
 from serving.keys import Grant
 from serving.live import Live
@@ -31,5 +32,5 @@ def install(
     """
     desk = pages.Desk(live, access, Sessions(live, environment), open_overview)
     pages.install(app, desk)
-    for part in (entrance, overview, catalogue, queue, releases, log, rules):
+    for part in (entrance, overview, catalogue, queue, releases, trials, log, rules):
         part.install(app, desk)

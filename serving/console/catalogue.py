@@ -155,9 +155,9 @@ def _ad(connection: Connection, ad_id: str) -> tuple[Ad, list[Any], list[Candida
     if draft is not None:
         facts = facts or read_ads(connection, draft.data_digest, [ad_id])
         query = select(CANDIDATES).where(CANDIDATES.c.draft_id == draft.draft_id, CANDIDATES.c.ad_id == ad_id)
-        said = {(row.title_id, row.title) for row in titles}
+        said = {(row.cluster_id, row.title) for row in titles}
         found = [as_candidate(row) for row in connection.execute(query.order_by(CANDIDATES.c.cluster_id))]
-        drafted = [c for c in found if (c.title_id, c.title) not in said]
+        drafted = [c for c in found if (c.cluster_id, c.title) not in said]
     if ad_id not in facts and live is not None:  # a release made before facts were kept
         original = connection.execute(
             select(ADS.c.title).where(ADS.c.release == live.release, ADS.c.ad_id == ad_id)

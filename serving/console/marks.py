@@ -5,16 +5,27 @@ channel would take the title.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from creator.core.records import Ad
-from creator.facts.channels import CHANNELS, ChannelRule, channel_faults
+from creator.facts.channels import CHANNELS, Channel, ChannelRule, channel_faults
 from creator.facts.passages import passages_of
 from creator.facts.text import fold, listed, words
 
 ERROR_FROM = 0.5
 SMALL = listed("a an the of on in at by to for and or with from as is are be it its this that your you our now off up")
+
+NAMES = {
+    Channel.GOOGLE_ADS: "Google Ads",
+    Channel.MERCHANT_CENTER: "Merchant Center",
+    Channel.MICROSOFT_ADS: "Microsoft Ads",
+    Channel.META: "Meta",
+    Channel.TIKTOK: "TikTok",
+    Channel.OCEAN_ENGINE: "Ocean Engine",
+    Channel.AMAZON: "Amazon Sponsored Brands",
+}
 
 Span = tuple[int, int, str, str]
 """[start, end), kind, note."""
@@ -42,6 +53,11 @@ class Source:
 
     field: str
     pieces: tuple[Piece, ...]
+
+    @property
+    def label(self) -> str:
+        """Its name for people; an ad's selling points share one, as its attributes do."""
+        return re.split(r"[\[.]", self.field)[0].replace("_", " ").replace("title", "original")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +137,7 @@ def _preview(title: str, rule: ChannelRule) -> Preview:
     fits = next((n for n in range(len(title), 0, -1) if rule.length(title[:n]) <= rule.longest), 0)
     found = channel_faults(title, rule.channel)
     return Preview(
-        str(rule.channel).replace("_", " "),
+        NAMES[rule.channel],
         title[:fits],
         title[fits:],
         rule.length(title),

@@ -11,10 +11,14 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from creator.core.errors import HllmCreatorError
+from serving.console.catalogue import card_names
 from serving.console.pages import Desk, Visit, furniture, templates, visiting
+from serving.experiments.registry import read_trials
+from serving.experiments.trial import Trial
 from serving.lookup import Tables
 from serving.review.drafts import newest_draft
 from serving.review.rules import read_rules
+from serving.rows import current_release
 from serving.schema import CANDIDATES, EVENTS
 from serving.store import Store
 
@@ -50,6 +54,7 @@ class Progress:
         open, approved, rejected: its titles by what reviewers said.
         required: whether only approved titles enter a release.
         funnel: from the titles brought to the clicks that came back.
+        trials: the experiments that are not over.
     """
 
     draft: int | None
@@ -58,6 +63,7 @@ class Progress:
     rejected: int
     required: bool
     funnel: tuple[Stage, ...]
+    trials: tuple[Trial, ...]
 
 
 def install(app: FastAPI, desk: Desk) -> None:
@@ -75,7 +81,8 @@ def install(app: FastAPI, desk: Desk) -> None:
         wanted = int(cluster) if cluster.isascii() and cluster.isdigit() else None
         seen = content(desk.live.tables, search=q, cluster=wanted, page=page)
         inside = visit.session is not None or not desk.sessions.keyed
-        return visit.page(TEMPLATE, **seen, progress=read_progress(desk.store) if inside else None)
+        progress = read_progress(desk.store) if inside else None
+        return visit.page(TEMPLATE, **seen, progress=progress, names=read_names(desk.store) if inside else {})
 
 
 def render(
@@ -99,7 +106,7 @@ def render(
     """
     seen = content(tables, search=search, cluster=cluster, page=page)
     around = furniture(TEMPLATE, store_up, None, keyed=False)
-    return templates().get_template(TEMPLATE).render({**around, **seen, "progress": progress})
+    return templates().get_template(TEMPLATE).render({**around, **seen, "progress": progress, "names": {}})
 
 
 def content(tables: Tables, *, search: str, cluster: int | None, page: int) -> dict[str, Any]:
@@ -145,6 +152,16 @@ def matching(tables: Tables, search: str, cluster: int | None) -> Iterator[AdRow
             yield AdRow(ad_id, ad.original, titles)
 
 
+def read_names(store: Store) -> dict[int, str]:
+    """What the live release's clusters are called; {} where the store cannot say."""
+    try:
+        with store.reading() as connection:
+            live = current_release(connection)
+            return {} if live is None else card_names(connection, live.clustering_id)
+    except HllmCreatorError:
+        return {}
+
+
 def read_progress(store: Store) -> Progress | None:
     """What is under way; None where the store cannot say."""
     try:
@@ -161,6 +178,7 @@ def read_progress(store: Store) -> Progress | None:
                 ).scalar_one()
             events = select(EVENTS.c.kind, func.count()).group_by(EVENTS.c.kind)
             kinds = {row[0]: row[1] for row in connection.execute(events)}
+            trials = tuple(read_trials(connection))
     except HllmCreatorError:
         return None
     by_state = {name: states.get(name, 0) for name in ("open", "approved", "rejected")}
@@ -173,7 +191,9 @@ def read_progress(store: Store) -> Progress | None:
         Stage("shown to users", exposures, exposures),
         Stage("clicked", kinds.get("click", 0), exposures),
     )
-    return Progress(None if draft is None else draft.draft_id, **by_state, required=required, funnel=funnel)
+    return Progress(
+        None if draft is None else draft.draft_id, **by_state, required=required, funnel=funnel, trials=trials
+    )
 
 
 def _fits(words: list[str], text: str) -> bool:

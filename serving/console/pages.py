@@ -6,7 +6,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from creator.core.errors import HllmCreatorError
 from serving.access import Access
 from serving.console.sessions import COOKIE, Session, Sessions
+from serving.console.words import FILTERS
 from serving.live import Live
 from serving.store import Store
 
@@ -40,6 +40,7 @@ PAGES = (
     ("review", "/console/review", "Review"),
     ("audits", "/console/audits", "Audits"),
     ("releases", "/console/releases", "Releases"),
+    ("experiments", "/console/experiments", "Experiments"),
     ("history", "/console/history", "History"),
     ("settings", "/console/settings", "Settings"),
 )
@@ -235,16 +236,6 @@ def asset_url(name: str) -> str:
     return f"/console/assets/{name}?v={hashlib.sha256(_asset(name)).hexdigest()[:12]}"
 
 
-def moment(epoch_s: float | None) -> str:
-    """A time for people, in UTC."""
-    return "" if epoch_s is None else datetime.fromtimestamp(epoch_s, UTC).strftime("%d %B %Y, %H:%M UTC")
-
-
-def count(number: int) -> str:
-    """A count with its thousands apart."""
-    return f"{number:,}"
-
-
 @cache
 def templates() -> Environment:
     """The templates, with their filters."""
@@ -255,5 +246,5 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": moment, "count": count, "asset": asset_url}
+    environment.filters.update({**FILTERS, "asset": asset_url})
     return environment

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from creator.core.errors import HllmCreatorError
 from creator.facts.guide import EVERYBODY, TOKEN, BrandGuide, Capitalisation
 from serving.console.pages import Desk, Told, Visit, back, in_words, visiting
-from serving.keys import revoke_key
+from serving.console.sessions import MAX_NAME_CHARACTERS
+from serving.keys import Scope, create_key, revoke_key
 from serving.review.history import note
 from serving.review.rules import drop_guide, keep_guide, read_rules, require_review
 from serving.schema import API_KEYS
@@ -35,22 +36,7 @@ def install(app: FastAPI, desk: Desk) -> None:
         said: Annotated[str, Query(max_length=20)] = "",
         visit: Visit = seer,
     ) -> Response:
-        try:
-            with visit.store.reading() as connection:
-                rules = read_rules(connection)
-                keys: list[Any] = list(connection.execute(select(API_KEYS).order_by(API_KEYS.c.created_at)))
-        except HllmCreatorError as error:
-            raise in_words(error) from None
-        edited = rules.guides.get(advertiser or EVERYBODY) if advertiser is not None else None
-        return visit.page(
-            "settings.html.jinja",
-            rules=rules,
-            guides=[rules.guides[name] for name in sorted(rules.guides)],
-            edited=edited or BrandGuide(advertiser or EVERYBODY),
-            cases=[str(case) for case in Capitalisation],
-            keys=keys,
-            said="Kept." if said == "kept" else "",
-        )
+        return _page(visit, advertiser=advertiser, said="Kept." if said == "kept" else "")
 
     @app.get(f"{PLACE}/guides.json", include_in_schema=False)
     def download(visit: Visit = seer) -> Response:
@@ -81,6 +67,21 @@ def install(app: FastAPI, desk: Desk) -> None:
                 keep_guide(connection, guide, who)
         return back(f"{PLACE}?said=kept")
 
+    @app.post(f"{PLACE}/keys/create", include_in_schema=False)
+    def make(visit: Visit = seer) -> Response:
+        """Make a key and show it, this once; the answer is no redirection, so that the key is in no address."""
+        who, name, scope = visit.writer(), " ".join(visit.form.get("name", "").split()), visit.form.get("scope", "")
+        if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or scope not in tuple(Scope):
+            raise Told(422, "No key was made", f"Say whose it is, in at most {MAX_NAME_CHARACTERS} characters.")
+        try:
+            grant, key = create_key(visit.store, name, [Scope(scope)])
+        except HllmCreatorError as error:
+            raise in_words(error) from None
+        with _writing(visit) as connection:
+            note(connection, who, "settings", after={"key made": grant.key_id, "for": name, "scope": scope})
+        desk.live.look()
+        return _page(visit, made=key, made_for=name)
+
     @app.post(f"{PLACE}/keys/revoke", include_in_schema=False)
     def revoke(visit: Visit = seer) -> Response:
         who, key_id = visit.writer(), visit.form.get("key_id", "")
@@ -92,6 +93,37 @@ def install(app: FastAPI, desk: Desk) -> None:
             note(connection, who, "settings", after={"key revoked": key_id})
         desk.live.look()
         return back(f"{PLACE}?said=kept")
+
+
+def _page(
+    visit: Visit, *, advertiser: str | None = None, said: str = "", made: str = "", made_for: str = ""
+) -> Response:
+    """The page.
+
+    Args:
+        visit: whose.
+        advertiser: whose guide is in the form; None for a new one.
+        said: what was just done.
+        made, made_for: a key that was just made, and whose it is.
+    """
+    try:
+        with visit.store.reading() as connection:
+            rules = read_rules(connection)
+            keys: list[Any] = list(connection.execute(select(API_KEYS).order_by(API_KEYS.c.created_at)))
+    except HllmCreatorError as error:
+        raise in_words(error) from None
+    edited = rules.guides.get(advertiser or EVERYBODY) if advertiser is not None else None
+    return visit.page(
+        "settings.html.jinja",
+        rules=rules,
+        guides=[rules.guides[name] for name in sorted(rules.guides)],
+        edited=edited or BrandGuide(advertiser or EVERYBODY),
+        cases=[str(case) for case in Capitalisation],
+        keys=keys,
+        said=said,
+        made=made,
+        made_for=made_for,
+    )
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""Which variation a user sees: holdout, namespace, sticky buckets, coverage, weights, in GrowthBook's order."""
+"""Which variation a user sees: sticky buckets, namespace, coverage, weights, in GrowthBook's order; and the holdout."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from serving.experiments.hashing import Range, bucket, bucket_ranges, choose, in_namespace, in_range
 
@@ -13,7 +13,9 @@ HOLDOUT = "holdout"
 HELD_OUT = "held_out"
 MOST_KEY_CHARACTERS = 100
 
-Shown = Literal["cluster", "original"]
+ORIGINAL, CLUSTER = "original", "cluster"
+SHOWS = re.compile(r"original|cluster(:\d{1,9})?|release:[1-9]\d{0,8}")
+SHOWS_HELP = "original, cluster, cluster:K or release:N"
 
 
 class Why(StrEnum):
@@ -21,7 +23,6 @@ class Why(StrEnum):
 
     HASHED = "hashed"  # by the user's place on the line
     STICKY = "sticky"  # as it was before
-    HELD_OUT = "held_out"  # one of the holdout group, who see the originals
     NO_USER = "no_user"  # an empty id
     STOPPED = "stopped"  # the experiment does not run
     OTHER_NAMESPACE = "other_namespace"  # the namespace's part belongs to another experiment
@@ -36,12 +37,13 @@ class Variation:
     Args:
         key: its name, recorded with each exposure.
         weight: share of the experiment's users, 0 to 1.
-        shows: "cluster" for the cluster's title where there is one, "original" for the ad's own.
+        shows: "original" for the ad's own title; "cluster" for that of the user's cluster; "cluster:K" for that of
+            cluster K, whoever the user is; "release:N" for what release N has for the user.
     """
 
     key: str
     weight: float
-    shows: Shown
+    shows: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Experiment:
         found += [f"{name}: expected 1 to {MOST_KEY_CHARACTERS} printable characters"
                   for name, key in [("key", self.key), *(("variation key", key) for key in keys)]
                   if not 1 <= len(key) <= MOST_KEY_CHARACTERS or not key.isprintable()]  # fmt: skip
+        if any(not SHOWS.fullmatch(arm.shows) for arm in self.variations):
+            found.append(f"shows: expected one of {SHOWS_HELP}")
         if any(not 0 <= arm.weight <= 1 for arm in self.variations):
             found.append("weights: expected 0 to 1 each")
         if abs(sum(arm.weight for arm in self.variations) - 1) > 1e-6:
@@ -126,7 +130,7 @@ class Assignment:
     experiment: str
     variation: str | None
     why: Why
-    shows: Shown | None = None
+    shows: str | None = None
     place: float | None = None
 
 
@@ -177,28 +181,13 @@ def _before(experiment: Experiment, held: Mapping[str, str]) -> tuple[Variation 
     return next((arm for arm in experiment.variations if arm.key == key), None), False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that runs at once.
+def is_held_out(user_id: str, share: float, seed: str = HOLDOUT) -> bool:
+    """Whether a user is one of the holdout group, which sees the originals and takes part in nothing.
 
     Args:
-        experiments: in their order; a user takes part in the first that has a place for them.
-        holdout: share of users kept out of all of them, who see the originals; 0 for none.
-        holdout_seed: of that draw; the same seed keeps the same people out of one plan after another.
+        user_id: whom to ask for.
+        share: of users, 0 to 1.
+        seed: of that draw; the same one keeps the same people out of one experiment after another.
     """
-
-    experiments: Sequence[Experiment] = ()
-    holdout: float = 0.0
-    holdout_seed: str = HOLDOUT
-
-    def decide(self, user_id: str, held: Mapping[str, str] | None = None) -> Assignment | None:
-        """What a user sees; None when no experiment has a say, and the look-up answers as it would without any."""
-        if self.holdout > 0 and user_id:
-            place = bucket(self.holdout_seed, user_id, 2)
-            if place is not None and in_range(place, (0.0, self.holdout)):
-                return Assignment(HOLDOUT, HELD_OUT, Why.HELD_OUT, "original", place)
-        for experiment in self.experiments:
-            found = assign(experiment, user_id, held)
-            if found.variation is not None:
-                return found
-        return None
+    place = bucket(seed, user_id, 2) if share > 0 and user_id else None
+    return place is not None and in_range(place, (0.0, share))

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from scipy import stats
-
 from creator.statistics.ratio import Arm, effect
 from creator.statistics.sequence import designed_precision, half_width
 
@@ -110,6 +108,8 @@ def decide(ramp: Ramp, stage: int, hours: float, control: Arm, treatment: Arm) -
         hours: for how long it has stood there.
         control, treatment: all users since the first stage.
     """
+    from scipy import stats  # here: a service that only answers look-ups need not load it
+
     users = float(control.users), float(treatment.users)
     total = sum(users)
     if total > 0:
@@ -127,6 +127,8 @@ def decide(ramp: Ramp, stage: int, hours: float, control: Arm, treatment: Arm) -
         return Decision(Action.HOLD, f"{hours:.1f} of {now.hours:g} hours at {now.coverage:.0%}", *seen)
     if total < now.users:
         return Decision(Action.HOLD, f"{total:,.0f} of {now.users:,} users at {now.coverage:.0%}", *seen)
+    if known is None:
+        return Decision(Action.HOLD, f"fewer than {FEWEST_CLICKS} clicks of the control: harm could not be seen")
     if stage + 1 == len(ramp.stages):
         return Decision(Action.DONE, f"{now.coverage:.0%} has stood {hours:.1f} hours", *seen)
     return Decision(Action.ADVANCE, f"no harm is certain: on to {ramp.stages[stage + 1].coverage:.0%}", *seen)

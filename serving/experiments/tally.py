@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 
 from creator.statistics.ratio import Arm, arm
 from serving.schema import EVENTS
@@ -20,13 +20,35 @@ def read_arms(store: Store, experiment: str) -> dict[str, Arm]:
     Raises:
         StoreError: the store cannot be read.
     """
+    alone = func.count(EVENTS.c.variation.distinct()) == 1
+    mine = EVENTS.c.experiment == experiment
+    return _arms(store, func.min(EVENTS.c.variation), [mine, EVENTS.c.variation.is_not(None)], [alone])
+
+
+def read_everybody(store: Store, since: float) -> Arm | None:
+    """All users who were shown something, with their exposures and clicks, as one arm; None without any.
+
+    Args:
+        store: where the events are.
+        since: from when on, epoch seconds.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return _arms(store, literal(""), [EVENTS.c.timestamp >= since], []).get("")
+
+
+def _arms(
+    store: Store, name: ColumnElement[str], where: list[ColumnElement[bool]], having: list[ColumnElement[bool]]
+) -> dict[str, Arm]:
+    """Users by the name of their arm, of the events that fit."""
     clicks = func.sum(case((EVENTS.c.kind == "click", 1), else_=0))
     exposures = func.sum(case((EVENTS.c.kind == "exposure", 1), else_=0))
     of_users = (
-        select(func.min(EVENTS.c.variation).label("variation"), clicks.label("clicks"), exposures.label("exposures"))
-        .where(EVENTS.c.experiment == experiment, EVENTS.c.variation.is_not(None))
+        select(name.label("variation"), clicks.label("clicks"), exposures.label("exposures"))
+        .where(*where)
         .group_by(EVENTS.c.user_id)
-        .having(func.count(EVENTS.c.variation.distinct()) == 1, exposures > 0)
+        .having(exposures > 0, *having)
         .subquery()
     )
     # users who did the same are one row: there are few ways to click
@@ -34,9 +56,9 @@ def read_arms(store: Store, experiment: str) -> dict[str, Arm]:
     with store.reading() as connection:
         rows = connection.execute(query).all()
     found: dict[str, Arm] = {}
-    for name in sorted({row.variation for row in rows}):
-        own = [row for row in rows if row.variation == name]
+    for key in sorted({row.variation for row in rows}):
+        own = [row for row in rows if row.variation == key]
         times = [row.users for row in own]
-        found[name] = arm(np.repeat([int(row.clicks) for row in own], times),
-                          np.repeat([int(row.exposures) for row in own], times))  # fmt: skip
+        found[key] = arm(np.repeat([int(row.clicks) for row in own], times),
+                         np.repeat([int(row.exposures) for row in own], times))  # fmt: skip
     return found

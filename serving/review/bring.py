@@ -34,6 +34,8 @@ def bring(store: Store, inputs: Inputs, *, onto: int | None = None, checked: Che
         ArtefactError: an input is missing, damaged, or belongs to another clustering.
         StoreError: the store cannot be written, or `onto` is a draft of other clusters or other ads.
     """
+    # nothing is made for inputs that cannot be used
+    parts = None if store.path is None or store.path.exists() else _read(inputs)
     store.prepare()
     digest = inputs.digest if onto is None else hashlib.sha256(f"{inputs.digest} onto {onto}".encode()).hexdigest()
     with store.reading() as connection:  # before the work of checking, so that a repeated call costs nothing
@@ -46,9 +48,7 @@ def bring(store: Store, inputs: Inputs, *, onto: int | None = None, checked: Che
             f"draft {onto} has other clusters or other ads than these titles",
             cure="leave --onto out, or name its draft",
         )
-    assignment = read_assignment(inputs)
-    cards = read_cards(inputs)
-    clusters, ads, titles = count_clusters(inputs), read_ads(inputs), read_titles(inputs)
+    assignment, cards, clusters, ads, titles = parts or _read(inputs)
     gated = gate(rows_of(titles), ads, clusters, with_guides((checked or Checked()).check, rules.guides))
     if len(gated.titles) + sum(gated.refused.values()) != len(titles):
         raise AssertionError("titles in = kept + refused")
@@ -63,6 +63,11 @@ def bring(store: Store, inputs: Inputs, *, onto: int | None = None, checked: Che
         digests = (inputs.titles.digest, inputs.clusters.digest, inputs.data.digest)
         draft = Draft(0, digest, time.time(), clustering, *digests, clusters, {**users, "ads": len(ads)})
         return write_draft(connection, draft, gated, base)
+
+
+def _read(inputs: Inputs) -> tuple[pd.DataFrame, dict[int, str], int, dict[str, Ad], pd.DataFrame]:
+    """Users' clusters, cards, how many clusters there are, ads and titles."""
+    return read_assignment(inputs), read_cards(inputs), count_clusters(inputs), read_ads(inputs), read_titles(inputs)
 
 
 class Checked:

@@ -97,6 +97,7 @@ def serve(
     keys: str = f"other,{KEY}",
     rate_limit: float = 0.0,
     open_lookups: bool = True,
+    tend_s: float = 0.0,
 ) -> Iterator[Service]:
     """The same server on a thread of the tests' own process: real sockets, without the start of a new Python."""
     with (
@@ -111,6 +112,7 @@ def serve(
             queue=Path(folder) / "queue",
             rate_limit=rate_limit,
             open_lookups=open_lookups,
+            tend_s=tend_s,
         )
         app = create_app(live, settings)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
@@ -127,7 +129,7 @@ def serve(
             assert not thread.is_alive()
 
 
-def until(holds: Callable[[], bool], wait_s: float = 60.0) -> None:
+def until(holds: Callable[[], bool], wait_s: float = 120.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + wait_s
     while True:

@@ -21,7 +21,7 @@ EVENT = {
     "timestamp": "2026-01-31T12:00:00Z",
     "release": 1,
 }
-NAMES = ["title", "title_id", "source", "cluster_id", "release", "experiment", "variation", "reason"]
+NAMES = ["title", "title_id", "source", "cluster_id", "release", "experiment", "variation", "reason", "propensity"]
 
 
 def is_problem(answer: object, status: int, name: str) -> dict[str, object]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -130,6 +133,36 @@ def test_a_signal_ends_it_in_order(folders: Folders, tmp_path: Path):
         assert '"status": "done"' in service.said[-1]
         assert '"release": 1' in service.said[-1]
     assert "Traceback" not in service.log.read_text()
+
+
+def test_a_request_under_way_is_finished_after_the_signal(folders: Folders, tmp_path: Path):
+    path = tmp_path / "store.db"
+    with Store(str(path)) as store:
+        publish(store, folders.inputs())
+    body = json.dumps({"pairs": [{"user_id": "u-climber", "ad_id": "a1"}]}).encode()
+    head = (
+        f"POST /v1/titles HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with serve_apart(str(path), tmp_path) as service:
+        place = (service.http.base_url.host, service.http.base_url.port)
+        with socket.create_connection(place, 30) as slow:
+            slow.sendall(head.encode() + body[:10])
+            until(lambda: service.http.get("/healthz").status_code == 200)  # what was sent has been read by now
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: not _accepts(place))
+            slow.sendall(body[10:])
+            answer = slow.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b'"title_id": "t1"' in answer
+        assert service.process.wait(60) == 0
+
+
+def _accepts(place: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(place, 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_events_acknowledged_before_a_kill_are_all_there_and_none_twice(

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.lookup import AdTitles, PairTitle, Reason, Tables, Users
+from serving.lookup import AdTitles, Answer, PairTitle, Reason, Tables, Users
 from serving.rows import Release
+from serving.wire import answer_body, answer_text
 
 RELEASE = Release(4, "d", 0.0, "published", 1, "c", {})
 
@@ -34,6 +36,9 @@ def test_every_known_user_and_ad_gets_their_clusters_title_or_the_original(data:
         Users.of([list(users.items())]),
         RELEASE,
     )
+    pairs = [(user, ad) for user in [*users, "nobody"] for ad in [*ads, "no such ad"]]
+    for up in (True, False):
+        assert tables.answers(pairs, store_up=up) == [tables.answer(*pair, store_up=up) for pair in pairs]
     for user in [*users, "nobody"]:
         for ad, has in ads.items():
             cluster = users.get(user)
@@ -60,7 +65,40 @@ def test_two_users_whose_hashes_begin_alike_are_told_apart():
 
     mine = np.frombuffer(_hash("me"), np.uint64)
     keys = np.array([[mine[0], mine[1] - 1], mine, [mine[0], mine[1] + 1]], np.uint64)
-    assert Users(keys, np.array([7, 8, 9], np.int32)).find("me") == 8
+    users = Users(keys, np.array([7, 8, 9], np.int32))
+    assert users.find("me") == 8
+    assert users.find_all(["me", "you", "me"]) == [8, None, 8]
+
+
+@given(st.lists(st.dictionaries(st.text(min_size=1), st.integers(-1, 9)), min_size=1, max_size=4))
+def test_joined_tables_hold_what_their_parts_hold(parts: list[dict[str, int]]):
+    users: dict[str, int] = {}
+    blocks: list[Users] = []
+    for part in parts:
+        fresh = {user: cluster for user, cluster in part.items() if user not in users}
+        users |= fresh
+        blocks.append(Users.of([list(fresh.items())]))
+    joined = Users.joined(blocks)
+    assert len(joined) == len(users)
+    assert joined.find_all([*users, "\0"]) == [*users.values(), users.get("\0")]
+
+
+@given(
+    st.builds(
+        Answer,
+        st.text(),
+        st.none() | st.text(),
+        st.none() | st.integers(-1, 2**31),
+        st.none() | st.integers(1, 2**31),
+        st.none() | st.sampled_from(Reason),
+        st.none() | st.text(),
+        st.none() | st.text(),
+        st.none() | st.floats(0.0001, 1.0),
+    )
+)
+def test_an_answer_is_written_as_pythons_json_writes_it(answer: Answer):
+    assert answer_text(answer) == json.dumps(answer_body(answer), ensure_ascii=False)
+    assert answer_text(None) == json.dumps(answer_body(None))
 
 
 def test_a_user_costs_twenty_bytes():

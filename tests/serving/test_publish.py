@@ -145,6 +145,7 @@ def test_titles_of_another_clustering_are_refused(folders: Folders, tmp_path: Pa
     store = Store(str(tmp_path / "s.db"))
     with pytest.raises(ArtefactError, match="generated for other clusters"):
         publish(store, Folders(folders.titles, other.clusters, folders.data).inputs())
+    assert not (tmp_path / "s.db").exists()
 
 
 def test_a_file_changed_after_its_manifest_is_refused(folders: Folders, tmp_path: Path):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from creator.core.errors import StoreError
+from serving.experiments.assignment import Experiment, Variation
+from serving.experiments.registry import begin, settle
+from serving.experiments.trial import Status, Trial
 from serving.publish import publish
-from serving.retention import prune
+from serving.retention import EVENTS_AT_ONCE, prune, prune_events
+from serving.rows import Event
 from serving.schema import METADATA
 from serving.store import Store
 from tests.serving.artefacts import GOOD, Folders, write_folders
@@ -80,3 +85,34 @@ def test_pruning_from_the_command_line(folders: Folders, tmp_path: Path, capsys:
     summary = json.loads(told[-1])
     assert (summary["pruned"], summary["kept"]) == ([1], [2])
     assert "keep must be 1 or more" in command(capsys, "release", "prune", "--store", path, "--keep", "0", status=2)
+
+
+def test_old_events_leave_but_for_those_of_experiments_that_go_on(store: Store, capsys: Output, store_url: str):
+    arms = (Variation("control", 0.5, "original"), Variation("personal", 0.5, "cluster"))
+    trial = begin(store, Trial(Experiment("running", arms)), "tester")
+    over = begin(store, Trial(Experiment("over", arms)), "tester")
+    day = time.time() - 86_400.0
+    sent = [
+        Event(f"{key}-{n}", "exposure", f"u{n}", "a1", None, day - n * 86_400.0, 1, key, key and "control")
+        for key in ("running", "over", None) for n in range(10)
+    ]  # fmt: skip
+    store.add_events(sent)
+    settle(store, over, "tester", {}, status=Status.ENDED)
+    # older than five days: 5 of each; those of the running experiment stay
+    assert prune_events(store, day - 4.5 * 86_400.0) == 10
+    assert store.count_events() == {"exposure": 20}
+    with store.reading() as connection:
+        kept = set(connection.exec_driver_sql("SELECT experiment, COUNT(*) FROM sticky GROUP BY experiment"))
+    assert kept == {("running", 10), ("over", 10)}  # who was in an experiment is known as long as it has events
+    settle(store, trial, "tester", {}, status=Status.ENDED)
+    assert "20 events left" in command(capsys, "events", "prune", "--store", store_url, "--keep-days", "0.5")
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM sticky").scalar() == 0
+    assert "keep_days" in command(capsys, "events", "prune", "--store", store_url, "--keep-days", "0", status=2)
+
+
+def test_many_events_leave_a_few_thousand_at_a_time(store: Store):
+    store.prepare()
+    store.add_events([Event(f"e{n}", "click", "u", "a", None, 1_000.0 + n) for n in range(EVENTS_AT_ONCE + 10)])
+    assert prune_events(store, 1_000.0 + EVENTS_AT_ONCE + 5) == EVENTS_AT_ONCE + 5
+    assert store.count_events() == {"click": 5}

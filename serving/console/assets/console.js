@@ -2,6 +2,7 @@
 "use strict";
 
 (() => {
+  document.documentElement.classList.add("scripted");
   const cards = () => Array.from(document.querySelectorAll("[data-card]"));
   const current = () => document.activeElement && document.activeElement.closest("[data-card]");
   const say = (text) => {
@@ -25,12 +26,31 @@
     if (found) act(found);
   };
 
+  // Of a card's editors one is open, and its field has the focus.
+  const enter = (details) => {
+    const field = details.querySelector("[data-field]");
+    if (!details.open || !field) return;
+    details.closest("[data-card]").querySelectorAll("details.act[open]").forEach((other) => {
+      if (other !== details) other.open = false;
+    });
+    field.focus();
+    field.select();
+  };
+  const reveal = (summary) => {
+    summary.parentElement.open = true;
+    enter(summary.parentElement);
+  };
+  document.addEventListener("click", (event) => {
+    const summary = event.target.closest("[data-edit], [data-reject]");
+    if (summary) setTimeout(() => enter(summary.parentElement));
+  });
+
   const KEYS = {
     j: () => move(1),
     k: () => move(-1),
     a: () => within("[data-approve]", (button) => button.click()),
-    e: () => within("[data-edit]", (field) => { field.focus(); field.select(); }),
-    r: () => within("[data-reason]", (field) => field.focus()),
+    e: () => within("[data-edit]", reveal),
+    r: () => within("[data-reject]", reveal),
     u: () => within("[data-undo]", (button) => button.click()),
     x: () => within("input[name=pick]", (box) => box.click()),
   };
@@ -38,8 +58,9 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-    if (event.key === "Escape" && typing) {
-      const card = current();
+    if (event.key === "Escape") {
+      const card = current(), open = event.target.closest("details.act[open]");
+      if (open) open.open = false;
       if (card) card.focus();
       return;
     }
@@ -57,6 +78,7 @@
     const card = cards()[at];
     at = -1;
     if (!card) return;
+    count();
     card.focus();
     const fault = card.querySelector("[role=alert]");
     const state = card.querySelector(".state");
@@ -69,13 +91,28 @@
   });
   document.addEventListener("htmx:sendError", () => say("The service cannot be reached. Nothing was changed."));
 
+  // What is decided for many shows once one is chosen.
+  const boxes = () => Array.from(document.querySelectorAll("input[name=pick]"));
+  const bulk = document.getElementById("bulk");
+  const count = () => {
+    if (!bulk) return;
+    const chosen = boxes().filter((box) => box.checked).length;
+    bulk.hidden = chosen === 0;
+    const told = bulk.querySelector("[data-chosen]");
+    told.hidden = false;
+    told.textContent = `${chosen} chosen`;
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("input[name=pick]")) count();
+  });
   const choose = document.querySelector("[data-choose]");
   if (choose) {
     choose.hidden = false;
     choose.addEventListener("click", () => {
-      const boxes = Array.from(document.querySelectorAll("input[name=pick]"));
-      const all = boxes.every((box) => box.checked);
-      boxes.forEach((box) => { box.checked = !all; });
+      const all = boxes().every((box) => box.checked);
+      boxes().forEach((box) => { box.checked = !all; });
+      count();
     });
   }
+  count();
 })();
