@@ -1,174 +1,156 @@
-"""Titles a second: vLLM with prompt embeddings and its prefix cache beside Hugging Face generate in batches of 4.
+"""Figures 1 and 2: titles a second against the reference's way, and prompt tokens computed of those submitted.
 
-    python bench/generation.py --model smollm2 --rounds 2
+    python bench/generation.py --run runs/demo
 
-One process, one model, the same prompts: each ad's text is shared by several clusters' prompts, which differ in their
-soft token alone. Both answer greedily. The two take turns, with new ads each round, so that neither finds a warm cache
-and both meet the same machine.
+The same model, the same (cluster, ad) pairs, greedy, in one process, taking turns with new ads each round:
+the reference's way    prompts [instruction | U | ad | cue] in batches of 4, padded to the model's limit, Hugging Face
+                       generate; the items of each user's history encoded again for every prompt
+without padding        the same, padded only to the longest of the four
+and items kept         the same, and each item's embedding read from a table
+ours                   vLLM, [instruction | ad | U | cue], an ad's clusters after one another, prefix cache
+
+A pair's user is its cluster's member nearest to the centroid. Ours reads the centroid itself; that embeddings are
+made once, beforehand, is part of what is compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from creator.core.errors import EngineError
-from creator.engine.backbone import resolve_backbone
-from creator.engine.contract import Engine, EngineStats, Prompt, SamplingSettings, open_engine
+import numpy as np
+from demo_run import DemoRun
+
+from creator.engine.contract import EngineStats
+from creator.generation.pairs import Pair
+from creator.generation.writer import Written
 
 import torch  # isort: skip  (after creator, which says how OpenMP waits)
 
-BASELINE_BATCH = 4
-CUE = "\nTitle:"
-WORDS = (
-    *("quiet", "steel", "folding", "solar", "linen", "compact", "cordless", "oak", "padded", "sealed", "light", "twin"),
-    *("desk", "lamp", "tent", "chair", "kettle", "pack", "stove", "drill", "frame", "strap", "cover", "panel"),
-)
+BATCH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One engine's pass over one round's prompts."""
+@dataclass
+class Rates:
+    """Titles a second of each round."""
 
-    titles_per_s: float
-    output_tokens: int
-    token_ids: list[tuple[int, ...]]
-    stats: EngineStats | None = None
+    name: str
+    rounds: list[float] = field(default_factory=list[float])
+
+    @property
+    def median(self) -> float:
+        """Over the rounds."""
+        return statistics.median(self.rounds)
 
 
-class Bench:
-    """The model, its tokenizer, and the prompts made of them."""
+class ReferencesWay:
+    """Titles as the published code writes them, on this model."""
 
-    def __init__(self, folder: Path, dtype: str, tokens: int, prefix_tokens: int) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    def __init__(self, run: DemoRun, dtype: torch.dtype) -> None:
+        from transformers import AutoModelForCausalLM, GenerationConfig
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        torch_dtype = torch.bfloat16 if dtype == "bf16" else torch.float32
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch_dtype).eval()
-        if torch.cuda.is_available():
-            self.model = self.model.cuda()
-        self.end = self.model.generation_config.eos_token_id
-        self.settings = SamplingSettings(max_tokens=tokens)
-        self.model.generation_config = GenerationConfig(
-            max_new_tokens=tokens, do_sample=False, eos_token_id=self.end, pad_token_id=self.tokenizer.pad_token_id or 0
+        self.run, self.members = run, run.members()
+        llm: Any = AutoModelForCausalLM.from_pretrained(run.folder / "model" / "creative_llm", dtype=dtype).eval()
+        self.llm = llm.cuda() if torch.cuda.is_available() else llm
+        self.texts = run.data.item_texts
+        config, end = run.model.config, run.model.prompts.end
+        self.limit = int(llm.config.max_position_embeddings) - config.title_tokens
+        self.llm.generation_config = GenerationConfig(
+            max_new_tokens=config.title_tokens, do_sample=False, eos_token_id=end, pad_token_id=end
         )
-        self.embedding: torch.Tensor = self.model.get_input_embeddings().weight.detach().float().cpu()
-        self.prefix_tokens = prefix_tokens
-
-    def prompts(self, ads: int, clusters: int, seed: int) -> list[Prompt]:
-        """`clusters` prompts for each of `ads` ads: [instructions and ad | soft token | cue]."""
-        draw, noise = random.Random(seed), torch.Generator().manual_seed(seed)
-        cue = self.embedding[self.tokenizer.encode(CUE, add_special_tokens=False)]
-        made: list[Prompt] = []
-        for ad in range(ads):
-            facts = " ".join(draw.choice(WORDS) for _ in range(2 * self.prefix_tokens))
-            ids = self.tokenizer.encode(f"Write a short title that is true. Facts: {facts}", add_special_tokens=False)
-            prefix = self.embedding[ids[: self.prefix_tokens]]
-            for cluster in range(clusters):
-                soft = torch.randn(1, prefix.shape[1], generator=noise) * self.embedding.std()
-                made.append(Prompt(f"{seed}-{ad}-{cluster}", torch.cat([prefix, soft, cue])))
-        return made
+        self.table: dict[int, torch.Tensor] = {}
 
     @torch.inference_mode()
-    def baseline(self, prompts: list[Prompt]) -> Measured:
-        """Hugging Face generate, as the reference calls it; prompts of one length need no padding."""
-        started, answers = time.monotonic(), list[tuple[int, ...]]()
-        for first in range(0, len(prompts), BASELINE_BATCH):
-            rows = [torch.as_tensor(prompt.embeds) for prompt in prompts[first : first + BASELINE_BATCH]]
-            embeds = torch.stack(rows).to(self.model.device, self.model.dtype)
-            mask = torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device)
-            for ids in self.model.generate(inputs_embeds=embeds, attention_mask=mask).tolist():
-                answers.append(tuple(ids[: ids.index(self.end) + 1] if self.end in ids else ids))
-        wall_s = time.monotonic() - started
-        return Measured(len(prompts) / wall_s, sum(map(len, answers)), answers)
+    def write(self, pairs: Sequence[Pair], *, padded: bool, keeps_items: bool) -> float:
+        """Write the pairs' titles; returns titles a second."""
+        if keeps_items:
+            self._fill([row for pair in pairs for row in self.members[pair.cluster_id][0].tolist()])
+        started = time.monotonic()
+        for first in range(0, len(pairs), BATCH):
+            self._batch(pairs[first : first + BATCH], padded, keeps_items)
+        return len(pairs) / (time.monotonic() - started)
 
-    def ours(self, engine: Engine, prompts: list[Prompt]) -> Measured:
-        """The project's engine on the same prompts."""
-        before = engine.stats
-        answers = [completion.candidates[0].token_ids for completion in engine.generate(prompts, self.settings)]
-        did = engine.stats - before
-        return Measured(len(prompts) / did.wall_s, did.output_tokens, answers, did)
+    def _batch(self, pairs: Sequence[Pair], padded: bool, keeps_items: bool) -> None:
+        model = self.run.model
+        prompts: list[torch.Tensor] = []
+        for pair in pairs:
+            window, ages = self.members[pair.cluster_id]
+            if keeps_items:
+                items = torch.stack([self.table[row] for row in window.tolist()])
+            else:
+                items = model.item(model.item.tokenize([self.texts[row] for row in window]))
+            user = model.user_batch(items.float(), [np.arange(len(window), dtype=np.int32)], [ages])
+            soft = model.creative.user_projector(user)
+            words = model.prompts.prompt(pair.ad)
+            instruction = model.prompts.words(model.config.instruction)
+            rest = [*words.before[len(instruction) :], *words.after]
+            before, after = (model.creative.embed_tokens(torch.tensor(ids)).float() for ids in (instruction, rest))
+            prompts.append(torch.cat([before, soft, after]))
+        length = self.limit if padded else max(len(prompt) for prompt in prompts)
+        embeds = torch.zeros(len(prompts), length, prompts[0].shape[1], dtype=self.llm.dtype, device=self.llm.device)
+        mask = torch.zeros(len(prompts), length, dtype=torch.long, device=self.llm.device)
+        for row, prompt in enumerate(prompts):
+            embeds[row, length - len(prompt) :] = prompt.to(embeds)
+            mask[row, length - len(prompt) :] = 1
+        self.llm.generate(inputs_embeds=embeds, attention_mask=mask)
+
+    def _fill(self, rows: Sequence[int]) -> None:
+        missing = sorted(set(rows) - set(self.table))
+        if missing:
+            vectors = self.run.model.encode_texts([self.texts[row] for row in missing])
+            self.table |= {row: torch.from_numpy(vector) for row, vector in zip(missing, vectors, strict=True)}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="smollm2", help="a folder, a hub id, or smollm2")
-    parser.add_argument("--ads", type=int, default=16, help="ads a round")
-    parser.add_argument("--clusters", type=int, default=8, help="clusters an ad")
-    parser.add_argument("--prefix-tokens", type=int, default=120, help="tokens the prompts of one ad share")
-    parser.add_argument("--tokens", type=int, default=16, help="longest title")
+    parser.add_argument("--run", type=Path, default=Path("runs/demo"), help="a RUN folder with model and pairs")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32", help="of both; fp32 answers are equal")
+    parser.add_argument("--ads", type=int, default=32, help="ads a round for ours")
+    parser.add_argument("--pairs", type=int, default=8, help="pairs a round for the reference's way; the others more")
+    parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32", help="of all of them")
     parser.add_argument("--json", action="store_true", help="print one machine-readable line last")
     options = parser.parse_args()
 
-    folder = resolve_backbone(options.model)
-    context = options.prefix_tokens + options.tokens + 32
-    try:
-        engine = open_engine("vllm", folder, context_tokens=context, dtype=options.dtype)
-    except EngineError as error:
-        engine = None
-        print(f"vllm is left out: {error}")
-    bench = Bench(folder, options.dtype, options.tokens, options.prefix_tokens)
-    theirs, mine = list[Measured](), list[Measured]()
-    for turn in range(-1, options.rounds):  # the first turn warms both up and is not counted
-        prompts = bench.prompts(options.ads if turn >= 0 else 1, options.clusters, seed=turn + 1)
-        measured = bench.baseline(prompts), bench.ours(engine, prompts) if engine else None
-        if turn >= 0:
-            theirs.append(measured[0])
-            mine.extend([measured[1]] if measured[1] else [])
-    if engine:
-        engine.close()
-    report(theirs, mine, options)
+    run = DemoRun.read(options.run)
+    ours = run.writer(dtype=options.dtype)()
+    reference = ReferencesWay(run, torch.bfloat16 if options.dtype == "bf16" else torch.float32)
+    slow, unpadded, kept = Rates("the reference's way"), Rates("without padding"), Rates("and items kept")
+    fast, total = Rates("ours"), EngineStats()
+    ours.run(run.ads_of(0, 1), lambda _: None)  # warm
+    for turn in range(options.rounds):
+        pairs = run.ads_of(1 + turn * options.ads, options.ads)
+        for rates, count, padded, keeps in (
+            (slow, options.pairs, True, False),
+            (unpadded, 2 * options.pairs, False, False),
+            (kept, 6 * options.pairs, False, True),
+        ):
+            rates.rounds.append(reference.write(pairs[:count], padded=padded, keeps_items=keeps))
+        told: list[Written | EngineStats] = []
+        started = time.monotonic()
+        ours.run(pairs, told.append)
+        fast.rounds.append(len(pairs) / (time.monotonic() - started))
+        total += sum((what for what in told if isinstance(what, EngineStats)), EngineStats())
+    ours.close()
 
-
-def report(theirs: list[Measured], mine: list[Measured], options: argparse.Namespace) -> None:
-    """Print the table, and the JSON line if asked for."""
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU threads"
-    print(
-        f"{options.model}, {options.dtype}, {where}; {options.rounds} rounds of {options.ads} ads x {options.clusters} "
-        f"clusters, {options.prefix_tokens} shared tokens, titles of at most {options.tokens} tokens, greedy"
-    )
-    base = line("Hugging Face generate, batches of 4", theirs)
-    summary: dict[str, object] = {"baseline_titles_per_s": round(base, 2)}
-    if mine:
-        rate = line("vLLM, prompt embeddings, prefix cache", mine)
-        done = sum((m.stats for m in mine if m.stats), EngineStats())
-        computed, submitted = done.prompt_tokens_computed, done.prompt_tokens_submitted
-        answers = [
-            pair for x, y in zip(theirs, mine, strict=True) for pair in zip(x.token_ids, y.token_ids, strict=True)
-        ]
-        equal = sum(a == b for a, b in answers)
-        print(
-            f"  ratio {rate / base:.1f}x; prompt tokens computed {computed:,} of {submitted:,} submitted "
-            f"({computed / submitted:.0%}); equal answers {equal} of {len(answers)}"
-        )
-        summary |= {
-            "titles_per_s": round(rate, 2),
-            "ratio": round(rate / base, 2),
-            "prompt_tokens_computed": computed,
-            "prompt_tokens_submitted": submitted,
-            "equal_answers": equal,
-            "answers": len(answers),
-        }
+    print(f"{options.run}, {options.dtype}, {where}; {options.rounds} rounds of {options.ads} ads, greedy")
+    print(f"  {'':<24}{'titles/s':>10}{'ours is':>10}")
+    for rates in (slow, unpadded, kept, fast):
+        print(f"  {rates.name:<24}{rates.median:>10.2f}{fast.median / rates.median:>9.1f}x")
+    computed, submitted = total.prompt_tokens_computed, total.prompt_tokens_submitted
+    print(f"  prompt tokens computed {computed:,} of {submitted:,} submitted: {computed / submitted:.3f}")
     if options.json:
-        print(json.dumps(summary))
-
-
-def line(name: str, rounds: list[Measured]) -> float:
-    """Print one engine's line; returns its median titles a second over the rounds."""
-    rate = statistics.median(m.titles_per_s for m in rounds)
-    print(f"  {name:<40}{rate:>8.2f} titles/s{sum(m.output_tokens for m in rounds):>9,} tokens out")
-    return rate
+        summary: dict[str, object] = {rates.name: round(rates.median, 3) for rates in (slow, unpadded, kept, fast)}
+        print(json.dumps(summary | {"ratio": fast.median / slow.median, "computed": computed, "submitted": submitted}))
 
 
 if __name__ == "__main__":

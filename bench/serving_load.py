@@ -38,11 +38,17 @@ class Load:
     statuses: dict[int, int] = field(default_factory=dict)
     mixed: int = 0
     wall_s: float = 0.0
+    server_cpu_s: float = 0.0
 
     @property
     def per_s(self) -> float:
         """Answers a second."""
         return len(self.times_s) / self.wall_s
+
+    @property
+    def cpu_us(self) -> float:
+        """What an answer cost the server, which other work on the machine moves far less than the wall's clock."""
+        return 1e6 * self.server_cpu_s / len(self.times_s)
 
     def quantile_ms(self, share: float) -> float:
         """The time within which this share of the requests was answered."""
@@ -245,8 +251,14 @@ def memory_mib(process: subprocess.Popen[bytes]) -> tuple[float, float]:
     return found["VmRSS"], found["VmHWM"]
 
 
+def cpu_s(process: subprocess.Popen[bytes]) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def measure(
-    given: argparse.Namespace, ports: tuple[int, int], process: subprocess.Popen[bytes]
+    given: argparse.Namespace, ports: tuple[int, int], servers: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]
 ) -> dict[str, float]:
     """Every figure, by name."""
     from serving.store import Store
@@ -270,10 +282,16 @@ async def measure(
     rounds: dict[str, list[Load]] = {name: [] for name in chosen}
     for name, port in zip(chosen, ports, strict=True):
         await call(port, chosen[name], min(2.0, given.seconds), given.connections)  # warm
+    process = servers[1]
     for _ in range(given.rounds):
-        for name, port in zip(chosen, ports, strict=True):
-            rounds[name].append(await call(port, chosen[name], given.seconds, given.connections))
+        for name, port, server_process in zip(chosen, ports, servers, strict=True):
+            before_s = cpu_s(server_process)
+            load = await call(port, chosen[name], given.seconds, given.connections)
+            load.server_cpu_s = cpu_s(server_process) - before_s
+            rounds[name].append(load)
+    before_s = cpu_s(process)
     large = await call(ports[1], lambda: chance.choice(batches), given.seconds, 2)
+    large.server_cpu_s = cpu_s(process) - before_s
     before_mib, _ = memory_mib(process)
 
     async def swap() -> None:
@@ -300,6 +318,9 @@ async def measure(
         "hello p99 ms": statistics.median(load.quantile_ms(0.99) for load in rounds[HELLO]),
         "look-up p99 ms": statistics.median(load.quantile_ms(0.99) for load in rounds["look-up"]),
         "p99 ratio (goal 2)": statistics.median(tails),
+        "hello CPU us": statistics.median(load.cpu_us for load in rounds[HELLO]),
+        "look-up CPU us": statistics.median(load.cpu_us for load in rounds["look-up"]),
+        "CPU us a look-up in batches": large.cpu_us / PAIRS,
         "look-ups per s in batches of 1,000 (goal 50,000)": large.per_s * PAIRS,
         "look-up p99 ms while releases are swapped": swapped.quantile_ms(0.99),
         "batches of two releases at once (goal 0)": mixed.mixed,
@@ -332,10 +353,10 @@ def main() -> None:
     serve = ["-m", "creator", "serve", "--store", str(given.store), "--port", str(ports[1]), "--rate-limit", "0"]
     folder = given.store.parent
     with (
-        server([__file__, "--hello", str(ports[0])], ports[0], folder / "hello.log"),
+        server([__file__, "--hello", str(ports[0])], ports[0], folder / "hello.log") as hello,
         server(serve, ports[1], folder / "serve.log") as process,
     ):
-        found = asyncio.run(measure(given, ports, process))
+        found = asyncio.run(measure(given, ports, (hello, process)))
     if given.json:
         print(json.dumps(found))
         return

@@ -62,7 +62,7 @@ else
     fi
     "${pip[@]}" --no-deps -r requirements/cpu.txt
 fi
-"${pip[@]}" --no-deps -r requirements/demo.txt
+"${pip[@]}" --no-deps -r requirements/demo.txt -r requirements/ranking.txt
 "${pip[@]}" --no-deps --no-build-isolation --editable .
 rm -f "$unfinished"
 echo "$wanted" >"$stamp"

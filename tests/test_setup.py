@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("torch-cpu.txt", "cpu.txt", "demo.txt")
+LOCKS = ("torch-cpu.txt", "cpu.txt", "demo.txt", "ranking.txt")
 
 
 def _locked() -> dict[str, str]:
@@ -27,7 +27,8 @@ def _locked() -> dict[str, str]:
 def test_every_requirement_of_the_project_is_pinned_to_a_version_it_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cpu"], *extras["demo"], *extras["postgres"], *extras["dev"]]
+    named = [one for name in ("cpu", "demo", "postgres", "ranking", "dev") for one in extras[name]]
+    wanted = [*project["dependencies"], *named]
     locked = _locked()
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
