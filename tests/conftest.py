@@ -1,4 +1,11 @@
-"""Imports the package before anything imports torch: it sets how OpenMP waits, which libgomp reads as it is loaded."""
+"""Imports the package before anything imports torch: it sets how OpenMP waits, which libgomp reads as it is loaded.
+
+Ray reads as it is imported, by vLLM for one, whether it stays on the loopback address; the tests' clusters do.
+"""
+
+import os
+
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 from hypothesis import settings
 

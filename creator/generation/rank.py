@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from creator.core.records import Verdict
+from creator.facts.echo import names_twice
 from creator.facts.text import split
 
 FLUENCY = 0.25  # nats of personalisation that one nat of the title's own log-probability is worth
 SAME_TITLE_COST = 6.0  # nats: two clusters of an ad should not be shown the very same words
+TWICE_COST = 6.0  # nats: "Buying Paper Towels? Save on Paper Towels" is true and poor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """A title that may be published for a pair.
 
@@ -32,6 +35,17 @@ class Candidate:
     rank: int = 0
     choice: float = 0.0
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Stems of the title."""
+        return frozenset(word.stem for word in split(self.title))
+
+    @cached_property
+    def worth(self) -> float:
+        """What speaks for it whatever the ad's other clusters are shown, nats."""
+        poor = TWICE_COST if names_twice(self.title) else 0.0
+        return self.personalisation + self.choice + FLUENCY * self.logprob - poor
+
 
 def rank_candidates(
     by_cluster: Mapping[int, Sequence[Candidate]], standing: Sequence[str] = ()
@@ -39,7 +53,8 @@ def rank_candidates(
     """Rank the candidates of all kept clusters of one ad.
 
     Clusters choose in turn, the one with the most personal best candidate first; a title that another cluster already
-    leads with costs `SAME_TITLE_COST`, and one that shares words with it proportionally less.
+    leads with costs `SAME_TITLE_COST`, and one that shares words with it proportionally less. A title that names one
+    thing twice is left to those who have no other.
 
     Args:
         by_cluster: publishable candidates by cluster.
@@ -48,24 +63,20 @@ def rank_candidates(
     Returns:
         the same, best first, `rank` set from 1.
     """
-    taken = [_words(title) for title in standing]
+    taken = [frozenset(word.stem for word in split(title)) for title in standing]
     out: dict[int, list[Candidate]] = {}
     waiting = {cluster: list(found) for cluster, found in by_cluster.items() if found}
     while waiting:
-        cluster = max(waiting, key=lambda c: (max(_merit(x, []) for x in waiting[c]), -c))
+        cluster = max(waiting, key=lambda c: (max(x.worth for x in waiting[c]), -c))
         ordered = sorted(
             waiting.pop(cluster), key=lambda x: (x.verdict != Verdict.SUPPORTED, -_merit(x, taken), x.title)
         )
         out[cluster] = [replace(x, rank=n) for n, x in enumerate(ordered, start=1)]
-        taken.append(_words(ordered[0].title))
+        taken.append(ordered[0].words)
     return out
 
 
 def _merit(candidate: Candidate, taken: Sequence[frozenset[str]]) -> float:
-    words = _words(candidate.title)
+    words = candidate.words
     overlap = max((len(words & other) / max(1, len(words | other)) for other in taken), default=0.0)
-    return candidate.personalisation + candidate.choice + FLUENCY * candidate.logprob - SAME_TITLE_COST * overlap**2
-
-
-def _words(title: str) -> frozenset[str]:
-    return frozenset(word.stem for word in split(title))
+    return candidate.worth - SAME_TITLE_COST * overlap**2

@@ -29,8 +29,9 @@ from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
 
 COMPANY = 60
-"""Interests beside the one that counts, at most, in a drill's soft token; in half of it the leading point is as faint as
-in a user's (a cosine of about 0.25)."""
+"""Interests beside the one that counts, at most, in a drill's soft token.
+
+Beside half as many the leading point is nearly as faint as in a user's (a cosine of about 0.3 and 0.2)."""
 SOFT_LENGTH = 2.0
 """Length of the soft tokens of fixed users when the Creative LLM begins to learn, and of drills before, in words."""
 LOUD = 0.5
@@ -62,8 +63,8 @@ class CreativeSettings:
             were fitted to it need both as they are.
         bf16: whether that is done under bfloat16 autocast.
         drills: share of a step's ads that are drills (`creator.training.drills`).
-        company_steps: steps in which drills' company grows, by the same factor each, to its full size; a lone interest is
-            heard sooner.
+        company_steps: steps in which drills' company grows to its full size, by the same factor each; a lone interest
+            is heard sooner.
         seed: of every draw.
     """
 

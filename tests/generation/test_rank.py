@@ -48,6 +48,13 @@ def test_sharing_words_costs_by_the_square_of_the_share(personal, first):
     assert order(ranked)[1][0] == first
 
 
+def test_a_title_that_names_a_thing_twice_is_left_to_those_who_have_no_other():
+    twice = Candidate("Buying Paper Towels? Save on Paper Towels", GOOD, 0.0, 6.5)
+    other = Candidate("Buying Dish Soap? Save on Paper Towels", GOOD, 0.0, 0.6)  # 6.5 - 6 = 0.5 is less
+    assert order(rank_candidates({0: [twice, other]})) == {0: [other.title, twice.title]}
+    assert order(rank_candidates({0: [twice]})) == {0: [twice.title]}
+
+
 def test_equal_clusters_and_candidates_have_one_order():
     same = [Candidate("b", GOOD, 0.0, 0.0), Candidate("a", GOOD, 0.0, 0.0)]
     assert list(rank_candidates({2: same, 1: same})) == [1, 2]

@@ -49,8 +49,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     # Ray's sockets have long names: its folder must be near the root
     temporary = Path("/tmp") / f"hllm-ray-{os.getpid()}"
-    # read when Ray is imported, here and in the daemons: stay on the loopback address
-    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     variables = os.environ | {"PYTHONPATH": str(ROOT)}
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--object-store-memory=100000000"]
