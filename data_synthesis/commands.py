@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from creator.core.command import Command, option
+from creator.engine.chat.options import EndpointOptions
 from data_synthesis.exchange_options import ExportOptions, ImportOptions, LoadOptions, PushOptions
 
 
@@ -44,7 +45,7 @@ class IngestOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SynthesizeOptions:
+class SynthesizeOptions(EndpointOptions):
     """Settings of `synthesize`."""
 
     data: Path = option(help="the DATA folder")
@@ -68,24 +69,8 @@ class SynthesizeOptions:
     model: str | None = option(None, help="the endpoint's name of the model (openai)")
     mode: Literal["online", "batch"] = option("online", help="ask one by one, or by the Batch API (openai)")
     dry_run: bool = option(False, help="say what would be asked and what it would cost, and do nothing (openai)")
-    answers: Path | None = option(
-        None,
-        help="file that keeps every answer paid for, also beyond --out; default: OUT.answers.jsonl (openai)",
-        writes=True,
-    )
-    price_in: float = option(0.0, help="USD for a million tokens of prompts (openai)")
-    price_out: float = option(0.0, help="USD for a million tokens of answers (openai)")
-    budget_usd: float | None = option(None, help="stop before the answers file has cost more than this (openai)")
-    budget_tokens: int | None = option(None, help="stop before the answers file holds more tokens (openai)")
     temperature: float | None = option(None, help="of the answers; left to the endpoint by default (openai)")
-    schema: Literal["json_schema", "json_object"] = option(
-        "json_schema", help="json_object for an endpoint that cannot hold answers to a schema (openai)"
-    )
-    thinking_tokens: int = option(0, help="room for thinking in every answer, for a reasoning model (openai)")
     copies: int = option(3, help="examples of one ad that may share a title, at most (openai)")
-    concurrency: int = option(16, help="requests at once, at most; fewer while the endpoint complains (openai)")
-    timeout_s: float = option(120.0, help="for one attempt, to the last byte (openai)")
-    retries: int = option(6, help="repetitions of one request that failed in a way worth repeating, at most (openai)")
     batch_poll_s: float = option(30.0, help="between two looks at a batch (openai)")
 
     @staticmethod
@@ -99,7 +84,6 @@ class SynthesizeOptions:
             "min_events",
             "wordings",
             "copies",
-            "concurrency",
         )
         found = [
             f"{name}: got {getattr(options, name)}, expected at least 1"
@@ -119,29 +103,20 @@ class SynthesizeOptions:
 
 def _llm_faults(options: SynthesizeOptions) -> list[str]:
     """What is wrong with the settings of the LLM teacher."""
-    found = [
-        f"{name}: got {getattr(options, name)}, expected at least {least}"
-        for name, least in (("retries", 0), ("thinking_tokens", 0), ("price_in", 0), ("price_out", 0))
-        if not getattr(options, name) >= least
-    ]
-    found += [
-        f"{name}: got {getattr(options, name)}, expected more than 0"
-        for name in ("timeout_s", "batch_poll_s", "budget_usd", "budget_tokens")
-        if getattr(options, name) is not None and not getattr(options, name) > 0
-    ]
+    found = EndpointOptions.endpoint_faults(options)
+    if not options.batch_poll_s > 0:
+        found.append(f"batch_poll_s: got {options.batch_poll_s}, expected more than 0")
     if options.teacher == "openai" and not options.model:
         found.append("--teacher openai needs --model NAME, the endpoint's name of the model")
     if options.teacher != "openai":
         named = ("model", "dry_run", "answers", "budget_usd", "budget_tokens")
         found += [f"--{n.replace('_', '-')} is only for --teacher openai" for n in named if getattr(options, n)]
-    if options.budget_usd is not None and not (options.price_in or options.price_out):
-        found.append("--budget-usd needs --price-in and --price-out, USD for a million tokens")
     return found
 
 
 ONLY_LLM = frozenset(
-    {"model", "mode", "dry_run", "answers", "price_in", "price_out", "budget_usd", "budget_tokens", "temperature"}
-    | {"schema", "thinking_tokens", "copies", "concurrency", "timeout_s", "retries", "batch_poll_s"}
+    {"model", "mode", "dry_run", "temperature", "copies", "batch_poll_s"}
+    | {field.name for field in fields(EndpointOptions)}
 )
 """The settings that only the LLM teacher reads."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
+import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -87,9 +88,9 @@ def _shape(annotation: object) -> _Shape:
 
 
 def add_arguments(parser: argparse.ArgumentParser, options: type) -> None:
-    """Give the parser one flag for each field of an options dataclass, those that must be given first."""
+    """Give the parser one flag for each field of an options dataclass: what must be given, its own, what it shares."""
     hints = typing.get_type_hints(options)
-    for field in _required_first(options):
+    for field in _in_order(options):
         shape = _shape(hints[field.name])
         required = field.default is dataclasses.MISSING
         text = field.metadata["help"]
@@ -117,8 +118,11 @@ def required_flags(options: type) -> list[str]:
     ]
 
 
-def _required_first(options: type) -> list[dataclasses.Field[object]]:
-    return sorted(dataclasses.fields(options), key=lambda field: field.default is not dataclasses.MISSING)
+def _in_order(options: type) -> list[dataclasses.Field[object]]:
+    own = inspect.get_annotations(options)
+    return sorted(
+        dataclasses.fields(options), key=lambda field: (field.default is not dataclasses.MISSING, field.name not in own)
+    )
 
 
 def _flag(name: str) -> str:

@@ -16,9 +16,11 @@ from creator.core.data import Data
 from tests.models.tiny import Backbones
 from tests.training.conftest import Shop
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 STEPS = 4
+LIMIT_S = 600
+"""Half a minute does where nothing else runs."""
 COMMON = ("--steps", str(STEPS), "--learning-rate", "1e-3", "--history", "12", "--item-text-tokens", "12",
           "--user-layers", "1", "--match-width", "8", "--lora-rank", "0", "--dtype", "fp32",
           "--validate-every", "1")  # fmt: skip
@@ -29,8 +31,8 @@ PHASES = ("--windows", "8", "--drill-steps", "2", "--user-steps", "2", "--ads", 
 
 
 def start(
-    data: Data, backbones: Backbones, out: Path, flags: tuple[str, ...], group: dict[str, str]
-) -> subprocess.Popen:
+    data: Data, backbones: Backbones, out: Path, flags: tuple[str, ...], group: dict[str, str], told: Path
+) -> subprocess.Popen[bytes]:
     call = [
         "train" if "--examples" in flags else "pretrain",
         "--data",
@@ -41,10 +43,11 @@ def start(
         str(backbones.item),
     ]
     call += ["--creative", str(backbones.creative), *COMMON, *flags]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **group}
-    return subprocess.Popen(
-        [sys.executable, "-m", "creator", *call], env=environment, stderr=subprocess.PIPE, text=True
-    )
+    lone = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    with told.open("wb") as stderr:
+        return subprocess.Popen(
+            [sys.executable, "-m", "creator", *call], env={**os.environ, **lone, **group}, stderr=stderr
+        )
 
 
 def run(data: Data, backbones: Backbones, out: Path, flags: tuple[str, ...], count: int, **more: str) -> list[dict]:
@@ -57,9 +60,19 @@ def run(data: Data, backbones: Backbones, out: Path, flags: tuple[str, ...], cou
          "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **more}
         for n in range(count)
     ]  # fmt: skip
-    started = [start(data, backbones, out, flags, group if count > 1 else {}) for group in groups]
-    told = [process.communicate(timeout=400)[1] for process in started]
-    assert [process.returncode for process in started] == [0] * count, told
+    told = [out.with_name(f"{out.name}-{n}.log") for n in range(count)]
+    started = [
+        start(data, backbones, out, flags, group if count > 1 else {}, log)
+        for group, log in zip(groups, told, strict=True)
+    ]
+    try:
+        codes = [process.wait(LIMIT_S) for process in started]
+    except subprocess.TimeoutExpired:
+        codes = [process.poll() for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert codes == [0] * count, "\n".join(log.read_text(errors="replace")[-3000:] for log in told)
     rows = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     # how parallel users are is told of each process's own
     left_out = ("seconds", "tokens_per_s", "parallel_users", "valid_parallel_users")

@@ -123,6 +123,6 @@ def test_settings_that_do_not_fit_are_all_named_at_once(capsys: pytest.CaptureFi
     flags = ["--data", "d", "--out", "o", "--teacher", "openai", "--budget-usd", "1", "--timeout-s", "0"]
     assert main(["synthesize", *flags, "--concurrency", "0"]) == 2
     told = capsys.readouterr().err
-    assert all(name in told for name in ("--model", "--price-in", "timeout_s", "concurrency"))
+    assert all(name in told for name in ("--model", "price_in", "timeout_s", "concurrency"))
     assert main(["synthesize", "--data", "d", "--out", "o", "--model", "m"]) == 2
     assert "only for --teacher openai" in capsys.readouterr().err
