@@ -36,6 +36,7 @@ LABELS: Mapping[VariantName, str] = {
     "reconstruction": "without the reconstruction loss",
     "alignment": "without the alignment loss",
     "matching": "without the matching loss",
+    "frozen": "LLMs frozen",
     "random": "random instead of pretrained weights",
 }
 MEAN = {"perplexity_own": "perplexity_mean", "reconstruction_own": "reconstruction_mean"}
@@ -143,6 +144,8 @@ def _changed(name: VariantName, base: TrainOptions, place: Path) -> TrainOptions
     """The configuration with the one thing of this variant changed."""
     weights: dict[str, Any] = {f"{loss}_weight": 0.0 for loss in ("choice", "reconstruction", "alignment", "matching")
                                if loss == name}  # fmt: skip
+    if name == "frozen":
+        weights = {"freeze_creative": True, "drill_steps": 0}  # `train` never moves the Item LLM
     if name == "random":
         weights = _random_weights(base, place)
     return replace(base, **weights)

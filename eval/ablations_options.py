@@ -8,9 +8,9 @@ from typing import Literal
 
 from creator.core.command import option
 
-VariantName = Literal["full", "mean", "choice", "reconstruction", "alignment", "matching", "random"]
+VariantName = Literal["full", "mean", "choice", "reconstruction", "alignment", "matching", "frozen", "random"]
 NAMES: tuple[VariantName, ...] = (
-    "full", "mean", "choice", "reconstruction", "alignment", "matching", "random"
+    "full", "mean", "choice", "reconstruction", "alignment", "matching", "frozen", "random"
 )  # fmt: skip
 
 

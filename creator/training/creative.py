@@ -61,7 +61,8 @@ class CreativeSettings:
         train_user: whether the User LLM is trained along; if not, every user is embedded once.
         train_words: whether the Creative LLM's word table is trained along, and the projections into it; users that
             were fitted to it need both as they are.
-        bf16: whether that is done under bfloat16 autocast.
+        train_llm: whether the Creative LLM, or its adapters, are trained at all.
+        bf16: whether every user is embedded under bfloat16 autocast.
         drills: share of a step's ads that are drills (`creator.training.drills`).
         company_steps: steps in which drills' company grows to its full size, by the same factor each; a lone interest
             is heard sooner.
@@ -80,6 +81,7 @@ class CreativeSettings:
     choice: float = 1.0
     train_user: bool = True
     train_words: bool = True
+    train_llm: bool = True
     bf16: bool = True
     drills: float = 0.0
     company_steps: int = 0
@@ -366,6 +368,7 @@ def train_creative(
         beside = settings.train_words and name.startswith(BESIDE_USERS)
         about_users = beside or (settings.train_user and name.startswith("user."))
         adapted = name.startswith("creative.llm.") and ("lora_" in name or not model.config.lora_rank)
+        adapted &= settings.train_llm
         parameter.requires_grad = adapted or (about_users and settings.reads_users)
     if not settings.train_words:
         model.creative.base.get_input_embeddings().weight.requires_grad = False

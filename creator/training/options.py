@@ -129,6 +129,7 @@ class TrainOptions(Optimising):
     match_steps: int = option(
         600, help="steps that fit the match head at the end, all else fixed; 0 leaves it as it is"
     )
+    freeze_creative: bool = option(False, help="leave the Creative LLM as it is and train only what reads users")
     validate_every: int = option(50, help="steps between validations on users set apart")
     seed: int = option(0, help="of weights and draws")
 
@@ -136,6 +137,8 @@ class TrainOptions(Optimising):
     def faults(options: TrainOptions) -> list[str]:
         """Range faults."""
         found = _range_faults(options)
+        if options.freeze_creative and options.drill_steps:
+            found.append(f"drill_steps: got {options.drill_steps}, expected 0: a frozen Creative LLM learns no drills")
         found += [
             f"{name}: got {getattr(options, name)}, expected 0 or more"
             for name in ("match_steps", "user_steps", "drill_steps")

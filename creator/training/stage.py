@@ -161,6 +161,7 @@ def _train(
         choice=0.0 if fitted else options.choice_weight,
         train_user=not options.user_steps,
         train_words=not fitted,
+        train_llm=not options.freeze_creative,
         bf16=options.dtype == "bf16",
         drills=options.drills,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -49,8 +48,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     # Ray's sockets have long names: its folder must be near the root
     temporary = Path("/tmp") / f"hllm-ray-{os.getpid()}"
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     variables = os.environ | {"PYTHONPATH": str(ROOT)}
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--object-store-memory=100000000"]
     ray += ["--disable-usage-stats", "--block"]
