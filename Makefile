@@ -1,5 +1,7 @@
 .PHONY: help setup demo demo-train lint fast check test
 CREATOR := .venv/bin/hllm-creator
+# two at a time; a folder's tests stay together (tests/conftest.py)
+PYTEST := .venv/bin/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 help:
 	@echo "make setup       build .venv: the CPU stack, or the GPU stack where an NVIDIA driver is present"
@@ -24,10 +26,10 @@ lint: setup
 	.venv/bin/lint-imports
 
 fast: setup
-	.venv/bin/pytest -q -m "not slow and not browser and not gpu"
+	$(PYTEST) -m "not slow and not browser and not gpu"
 
 # In 'make check test' the whole suite follows at once, so the fast tests are left to it.
 check: lint $(if $(filter test,$(MAKECMDGOALS)),,fast)
 
 test: setup
-	.venv/bin/pytest -q
+	$(PYTEST)

@@ -14,9 +14,26 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 import creator as creator
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no defect
 settings.load_profile("steady")
+
+LONGEST = ("end_to_end", "serving", "generation", "engine", "training", "eval", "align")
+"""Folders of tests that take minutes, in the order in which they begin."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among several workers a folder's tests stay with one, so that what they share is made once."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+    rooms = {item: item.path.relative_to(here).parts[0] for item in items}
+    for item, room in rooms.items():
+        item.add_marker(pytest.mark.xdist_group(room))
+    items.sort(key=lambda item: LONGEST.index(rooms[item]) if rooms[item] in LONGEST else len(LONGEST))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
@@ -33,7 +34,7 @@ titles_per_ad = 2
 profiles = 2
 """
 WITHOUT = "--without alignment reconstruction"
-KEPT = ["full", "mean", "choice", "matching", "random"]
+KEPT = ["full", "mean", "choice", "matching", "frozen", "random"]
 
 
 @pytest.fixture
@@ -64,21 +65,24 @@ def test_every_variant_is_trained_once_with_one_thing_changed_and_a_killed_call_
     assert sorted(path.name for path in partial.iterdir() if (path / "model").is_dir()) == ["choice", "full"]
 
     trained.clear()
-    kept: dict[str, dict[str, object]] = {}
+    kept: dict[str, dict[str, Any]] = {}
 
     def watched(options: TrainOptions) -> Mapping[str, object]:
         found = really(options)
         trained.append(options)
         if options.out.parent.name == "random":
             kept["weights"] = dict(load_file(options.out.parent / "item" / "model.safetensors"))
+        kept[options.out.parent.name] = dict(load_file(options.out / "creative_llm" / "model.safetensors"))
         return found
 
     monkeypatch.setattr(stage, "run_train", watched)
     assert main(command) == 0
-    assert [options.out.parent.name for options in trained] == ["matching", "random"]
-    assert [options.matching_weight for options in trained] == [0.0, 1.0]
+    assert [options.out.parent.name for options in trained] == ["matching", "frozen", "random"]
+    assert [options.matching_weight for options in trained] == [0.0, 1.0, 1.0]
     assert {options.choice_weight for options in trained} == {1.0}
     own = load_file(whole_run / "backbone" / "model.safetensors")
+    assert all((own[name] == tensor).all() for name, tensor in kept["frozen"].items())
+    assert not all((own[name] == tensor).all() for name, tensor in kept["matching"].items())
     drawn = kept["weights"]
     assert drawn
     matrices = [name for name, tensor in drawn.items() if getattr(tensor, "ndim", 1) > 1]
