@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from peft import set_peft_model_state_dict
+from safetensors.torch import load_file
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from creator.align.options import AlignOptions
 from creator.align.preferences import Preference
+from creator.core.artefacts import write_text
 from creator.core.progress import Progress
 
 with warnings.catch_warnings():
@@ -45,7 +48,14 @@ class _Told(TrainerCallback):
     """Shows progress and keeps the figures of each step."""
 
     def __init__(self, label: str, steps: int, history: Path) -> None:
-        self._progress, self._history = Progress(label, steps, "steps"), history
+        self._label, self._steps, self._history = label, steps, history
+        self._progress: Progress | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        lines = self._history.read_text(encoding="utf-8").splitlines() if self._history.is_file() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+        write_text(self._history, "".join(line + "\n" for line in kept))
+        self._progress = Progress(self._label, self._steps, "steps", done=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         if logs is None or not ({"loss", "reward"} & set(logs)):
@@ -54,10 +64,12 @@ class _Told(TrainerCallback):
         with self._history.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": state.global_step, **figures}) + "\n")
         shown = "reward" if "reward" in figures else "loss"
+        assert self._progress is not None
         self._progress.advance(note=f"{shown} {figures[shown]:.3f}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._progress.close()
+        if self._progress is not None:
+            self._progress.close()
 
 
 def train_dpo(
@@ -86,8 +98,7 @@ def train_dpo(
             llm, args=config, train_dataset=data, processing_class=tokenizer,
             callbacks=[_Told("dpo", options.steps, folder / "history_align.jsonl")],
         )  # fmt: skip
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        _run(trainer)
 
 
 def train_grpo(
@@ -130,8 +141,19 @@ def train_grpo(
             callbacks=[_Told("grpo", options.steps, folder / "history_align.jsonl")],
         )  # fmt: skip
         trainer.token_ids = prompts
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        _run(trainer)
+
+
+def _run(trainer: Any) -> None:
+    """Train, from the last checkpoint of an interrupted attempt where there is one."""
+    trainer.remove_callback(PrinterCallback)
+    # the state is what a checkpoint's writing ends with
+    whole = [state.parent for state in Path(trainer.args.output_dir).glob("checkpoint-*/trainer_state.json")]
+    last = max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    if last is not None:
+        # beside the folder of TRL's "ref" adapter, transformers does not look for the one that is trained
+        set_peft_model_state_dict(trainer.model, load_file(last / "adapter_model.safetensors"), adapter_name="default")
+    trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
 
 
 @contextmanager
@@ -156,7 +178,9 @@ def _arguments(options: AlignOptions, folder: Path) -> dict[str, Any]:
         "bf16": False,
         "gradient_checkpointing": False,
         "logging_steps": 1,
-        "save_strategy": "no",
+        "save_strategy": "steps",
+        "save_steps": max(1, min(25, options.steps // 4)),
+        "save_total_limit": 1,
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": False,

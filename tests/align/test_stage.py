@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from creator.align import trainers
 from creator.align.asked import Asking
 from creator.align.draws import log_likelihoods
 from creator.align.options import AlignOptions
@@ -90,6 +91,38 @@ def test_a_few_steps_make_a_model_that_loads_and_reads_its_reader(started, tmp_p
     own = log_likelihoods(model, asking, titles, [asked.reader for asked in asking.pairs])
     other = log_likelihoods(model, asking, titles, [(asked.reader + 1) % len(asking.soft) for asked in asking.pairs])
     assert (own - other).abs().min() > 1e-4
+
+
+@pytest.mark.parametrize("method", ["dpo", "grpo"])
+def test_killed_and_started_again_it_ends_as_if_never_killed(started, tmp_path, monkeypatch, method):
+    call = ["align", *started.inputs(), "--method", method, *FEW, "--out"]
+    assert main([*call, str(tmp_path / "whole")]) == 0
+
+    class Killed(BaseException):
+        pass
+
+    told = trainers._Told.on_step_end
+
+    def killed(self, args, state, control, **more):
+        if state.global_step == 3:
+            raise Killed
+        return told(self, args, state, control, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainers._Told, "on_step_end", killed)
+        with pytest.raises(Killed):
+            main([*call, str(tmp_path / "again")])
+    assert not (tmp_path / "again").exists()
+    (tmp_path / "again.partial" / ".trl" / "checkpoint-9").mkdir()  # as if killed while writing it
+    assert main([*call, str(tmp_path / "again")]) == 0
+    one, two = (load_file(tmp_path / name / "creative_llm" / "model.safetensors") for name in ("whole", "again"))
+    assert all(tensor.equal(two[name]) for name, tensor in one.items())
+    figures = [
+        [json.loads(line)["loss"] for line in (tmp_path / name / "history_align.jsonl").read_text().splitlines()]
+        for name in ("whole", "again")
+    ]
+    assert figures[0] == figures[1]
+    assert len(figures[0]) == 4
 
 
 def test_examples_without_held_out_ones_are_refused_with_a_cure(started, tmp_path, capsys):
