@@ -140,6 +140,14 @@ class CreativeLLM(nn.Module):
         llm: Any = self.llm
         return llm.get_base_model() if hasattr(llm, "get_base_model") else llm
 
+    def untie(self) -> None:
+        """Give the output layer weights of its own, so that it can learn while the words that are read stay."""
+        words, head = self.base.get_input_embeddings(), self.base.get_output_embeddings()
+        if head.weight is words.weight:
+            head.weight = nn.Parameter(words.weight.detach().clone())
+            self.base.config.tie_word_embeddings = False
+            self.base.all_tied_weights_keys = {}
+
     def embed_tokens(self, token_ids: Tensor) -> Tensor:
         """Input embeddings of tokens: [...] -> [..., D]."""
         return self.base.get_input_embeddings()(token_ids)

@@ -364,6 +364,8 @@ def train_creative(
 ) -> None:
     """Train in place; resumable in `folder`. The users who validate are never trained on."""
     examples, held = (Examples(part, data) for part in apart(frame))
+    if not settings.train_words and not model.config.lora_rank:
+        model.creative.untie()  # what is written must be free to learn where what is read is not
     for name, parameter in model.named_parameters():
         beside = settings.train_words and name.startswith(BESIDE_USERS)
         about_users = beside or (settings.train_user and name.startswith("user."))

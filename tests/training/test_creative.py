@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from creator.core.errors import InputError
 from creator.models.config import ModelConfig
@@ -161,6 +162,12 @@ def test_words_that_users_were_fitted_to_stay(model, shop, items, tmp_path):
     train_creative(model, shop.data, shop.examples, items, tmp_path, settings, loop, validate_every=0)
     assert not torch.equal(layer, was)
     torch.testing.assert_close(words, before["words"], rtol=0, atol=0)
+    head = model.creative.base.get_output_embeddings().weight
+    assert not torch.equal(head, words)  # what is written is free to learn
+    model.creative.base.save_pretrained(tmp_path / "llm")
+    read = AutoModelForCausalLM.from_pretrained(tmp_path / "llm")
+    torch.testing.assert_close(read.get_output_embeddings().weight, head, rtol=0, atol=0)
+    torch.testing.assert_close(read.get_input_embeddings().weight, words, rtol=0, atol=0)
     for name, part in parts.items():
         scaled = before[name] * (part.norm() / before[name].norm())
         torch.testing.assert_close(part, scaled, rtol=1e-5, atol=1e-7, msg=f"more than the length of {name}")
