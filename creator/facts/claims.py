@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from creator.facts.derive import follows
+from creator.facts.derive import Said, follows
 from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, Quantity
-from creator.facts.stated import SWITCHES, Fact, amount_tokens
+from creator.facts.stated import LISTED, SWITCHES, Fact, amount_tokens
 from creator.facts.units import COUNT, Unit, is_money, unit_forms
 from creator.facts.vocabulary import base_forms, stems, vocabulary
 
@@ -46,6 +46,15 @@ _KINDS = frozenset(
         "town",
         "languag",
         "destin",
+        "way",
+        "mod",
+        "pattern",
+        "set",
+        "function",
+        "level",
+        "effect",
+        "program",
+        "thing",
     )
 )
 _FEW = stems("student member subscriber child senior concession pensioner teacher trade")  # who pays another price
@@ -60,20 +69,21 @@ class Match:
         supported: whether it bears it out.
         unit: the figure is right and only its unit is wrong.
         loose: the figure is right and the ad's "up to" is gone.
+        used: other counts of the title that the amount follows with ("$18" for "three computers").
     """
 
     fact: Fact | None
     supported: bool
     unit: bool = False
     loose: bool = False
+    used: frozenset[Fraction] = frozenset()
 
 
 def match(
     claim: Quantity,
     said: frozenset[str],
     chunk: frozenset[str],
-    cues: frozenset[str],
-    amounts: frozenset[Fraction],
+    beside: Said,
     facts: Sequence[Fact],
     named: frozenset[str],
 ) -> Match:
@@ -83,14 +93,17 @@ def match(
         claim: the title's quantity.
         said: stems of the whole title.
         chunk: stems of the title's part the quantity stands in, between commas.
-        cues: the title's words as written ("less", "total").
-        amounts: every figure of the title.
+        beside: what else the title says that arithmetic may need.
         facts: the ad's quantities.
         named: stems of the ad's title; they name the product and single no amount of it out.
     """
     facts = [_at_rate(claim, f) for f in facts]
     rivals = [f for f in facts if _same_dimension(claim, f.quantity)]
     equal = [f for f in rivals if _holds(claim, f.quantity) and _rate_fits(claim, f.quantity)]
+    exact = {f.quantity.every for f in equal if f.quantity.every}
+    others = {f.quantity.every for f in rivals if f.quantity.every and f.quantity.low == claim.low}
+    if claim.every and claim.every not in exact and others:  # where the ad gives the time, only that time is right
+        return Match(next(f for f in rivals if f.quantity.every in others), False, unit=True)
     own = [f for f in equal if not f.derived]
     fitting = [f for f in equal if _fits(claim, f, said)]
     if fitting and claim.cut and claim.relation == IS and all(f.quantity.relation == AT_MOST for f in fitting):
@@ -98,7 +111,7 @@ def match(
     if fitting and is_money(claim.units[0]) and all(f.near & _FEW and not said & f.near & _FEW for f in fitting):
         return Match(fitting[0], False, loose=True)
     if fitting:
-        stated = [f for f in fitting if f.derived != "listed"]
+        stated = [f for f in fitting if f.derived != LISTED]
         if not stated and _contradicted(claim, [f for f in rivals if not f.derived], equal):
             return Match(
                 next(f for f in rivals if not f.derived and f not in equal and claim.counted & f.quantity.counted),
@@ -110,11 +123,12 @@ def match(
             if claim.relation in (OVER, UNDER)
             else _better(claim, fitting, chunk, said, [f for f in rivals if f not in equal and not f.derived], named)
         )
-        if rival is None or follows(claim, cues, amounts, facts):
+        if rival is None or follows(claim, beside, facts) is not None:
             return Match(best, True)
         return Match(rival, False)
-    if follows(claim, cues, amounts, facts):
-        return Match(None, True)
+    used = follows(claim, beside, facts)
+    if used is not None:
+        return Match(None, True, used=used)
     if own and claim.units[0] is not COUNT and not _contradicted(claim, rivals, equal):
         return Match(own[0], True)
     wrong_unit = next(
@@ -203,6 +217,8 @@ def _close(one: Fraction, two: Fraction, within: Fraction) -> bool:
 
 
 def _rate_fits(claim: Quantity, fact: Quantity) -> bool:
+    if claim.every and fact.every and claim.every != fact.every:
+        return False
     if not claim.rate or not fact.rate or claim.rate == fact.rate:
         return True
     forms = unit_forms()
@@ -213,10 +229,12 @@ def _fits(claim: Quantity, fact: Fact, said: frozenset[str]) -> bool:
     """Whether the fact's amount is of what the claim counts."""
     if claim.units[0] is not COUNT:
         return not claim.counted or not fact.quantity.counted or bool(claim.counted & (fact.near | fact.around))
-    if fact.derived == "listed":
+    if fact.derived == LISTED:
         return bool(claim.counted & fact.near) or bool(claim.counted & _KINDS)
     if claim.counted & (fact.quantity.counted | fact.near):
         return True
+    if claim.counted & _KINDS and fact.quantity.counted & _KINDS and said & fact.near:
+        return True  # a "seven-pattern spray gun" has seven ways to spray
     return (
         not claim.counted
         or not fact.quantity.counted
@@ -227,6 +245,11 @@ def _fits(claim: Quantity, fact: Fact, said: frozenset[str]) -> bool:
 def _contradicted(claim: Quantity, rivals: Sequence[Fact], equal: Sequence[Fact]) -> bool:
     """Whether what the claim counts is what another figure of the ad counts."""
     return any(claim.counted & f.quantity.counted for f in rivals if f not in equal)
+
+
+def _words(stems: frozenset[str]) -> frozenset[str]:
+    """Without the amounts, which stand among stems as "15 percent"."""
+    return frozenset(stem for stem in stems if " " not in stem)
 
 
 def _is_verb(text: str) -> bool:
@@ -244,17 +267,26 @@ def _better(
 ) -> Fact | None:
     """A rival figure that the title's words single out against every one that matches ("noise cancelling on")."""
     own = frozenset[str]().union(*(f.near for f in fitting))
+    own |= {stem[2:] for stem in own if stem.startswith("re") and len(stem) > 5}  # it recharges: it is on charge
     around = frozenset[str]().union(*(f.around for f in fitting))
     fields = {f.passage.field for f in fitting}
     for rival in rivals:
         if rival.quantity.cut != claim.cut or rival.passage.field not in fields:
             continue
-        if amount_tokens([rival.quantity]) & said:
-            continue  # the title names that amount too, for what it belongs to
         for_rival = (chunk or said) & (rival.near - own - named)
+        if amount_tokens([rival.quantity]) & said:
+            alike = rival.quantity.units[0] == fitting[0].quantity.units[0]
+            if (
+                alike
+                and _words(for_rival)
+                and _words(said & (own - rival.near))
+                and not _words(chunk & (own - rival.near))
+            ):
+                return rival  # "15% in the cafe, 10% in the shop" of 10% and 15%
+            continue  # the title names that amount too, for what it belongs to
         if not chunk and len(for_rival) < 2 and not for_rival & SWITCHES:
             continue  # the amount stands alone between commas; one word elsewhere does not tie it to another
-        for_own = said & (own - rival.near - {claim.rate})
+        for_own = said & ((own | (around - rival.around)) - rival.near - {claim.rate})
         at = rival.quantity.first
         beside = {w.stem for w in rival.passage.words[max(0, at - _BESIDE) : at] if not _is_verb(w.text)}
         if for_rival and not for_own and (not for_rival <= around or for_rival & (SWITCHES | beside)):

@@ -28,7 +28,7 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_WEEKDAYS = listed("monday tuesday wednesday thursday friday saturday sunday")
+_SIGNS = frozenset("$€£¥₹₩")
 _END = listed("until till by before to through ends ending end closes expires -")
 _START = listed("from since after starts starting begins beginning start opens on")
 
@@ -91,6 +91,8 @@ def _around(found: Sequence[Word], at: int, month: int) -> list[Date]:
         last = at + (1 if year else 0)
         joiner, earlier_at = _text(found, first - 1), first - 2
         earlier, back = _day(found, earlier_at) if joiner in ("-", "to", "and", "until") else (0, 0)
+        if _text(found, earlier_at - back - 1) in _SIGNS:
+            earlier = 0  # "save €2 until 31 December"
         if earlier and earlier < before:
             start = earlier_at - back
             return [
@@ -142,11 +144,6 @@ def _side(found: Sequence[Word], first: int) -> str:
         if text not in ("the", "end", "of", "just"):
             break
     return ""
-
-
-def weekdays(found: Sequence[Word]) -> list[int]:
-    """Indices of the words that name a day of the week."""
-    return [n for n, word in enumerate(found) if word.text in _WEEKDAYS or word.text.removesuffix("s") in _WEEKDAYS]
 
 
 def _is_year(found: Sequence[Word], at: int) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from creator.core.records import Ad
+from creator.facts.clock import Clock, Days, read_clocks, read_days
+from creator.facts.composed import composed_facts, multiples
 from creator.facts.conditions import Clause, read_clauses
 from creator.facts.dates import Date, read_dates
 from creator.facts.entities import Known, Name, read_names
@@ -27,6 +30,8 @@ class AdFacts:
         places: for each word stem of the ad, the first passage and the index of the word that carries it.
         facts: its quantities.
         dates: its dates, each with the passage.
+        clocks: its times of day, each with the passage.
+        days: its days of the week, each with the passage.
         meanings: what its words mean or imply (WordNet).
         numbered: for each stem of a name, the figures that directly follow it ("arc" -> {"2"}).
         known: its words, for what a title may take from it.
@@ -44,6 +49,8 @@ class AdFacts:
     places: dict[str, tuple[Passage, int]]
     facts: tuple[Fact, ...]
     dates: tuple[tuple[Date, Passage], ...]
+    clocks: tuple[tuple[Clock, Passage], ...]
+    days: tuple[tuple[Days, Passage], ...]
     meanings: frozenset[int]
     numbered: dict[str, frozenset[str]]
     known: Known
@@ -62,6 +69,7 @@ class AdFacts:
         places: dict[str, tuple[Passage, int]] = {}
         facts: list[Fact] = []
         dates: list[tuple[Date, Passage]] = []
+        clocks: list[tuple[Clock, Passage]] = []
         numbered: dict[str, set[str]] = {}
         for passage in passages:
             for n, word in enumerate(passage.words):
@@ -70,7 +78,11 @@ class AdFacts:
                     numbered.setdefault(passage.words[n - 1].stem, set()).add(word.text)
             found = read_dates(passage.words)
             dates += [(date, passage) for date in found]
-            facts += read_facts(passage, date_words(found))
+            timed = [c for c in read_clocks(passage.words) if not date_words(found) & {c.first}]
+            clocks += [(clock, passage) for clock in timed]
+            own = read_facts(passage, date_words([*found, *(c for c in timed if not c.bare)]))
+            facts += [*own, *composed_facts(passage, own)]
+        facts += multiples(facts)
         spoken = frozenset(w.text for p in passages for w in p.words if w.kind != "sign")
         meanings = vocabulary().meanings.implied_by(spoken - vocabulary().function)
         product = frozenset(w.stem for p in passages if p.field == "title" for w in p.words if w.kind == "word")
@@ -86,6 +98,8 @@ class AdFacts:
             places,
             tuple(facts),
             tuple(dates),
+            tuple(clocks),
+            tuple((days, p) for p in passages for days in read_days(p.words)),
             meanings,
             {stem: frozenset(figures) for stem, figures in numbered.items()},
             Known(
@@ -115,8 +129,8 @@ def _is_name(passage: Passage, n: int) -> bool:
     return capital and (passage.field == "title" or n > passage.sentence_at(n)[0])
 
 
-def date_words(dates: list[Date]) -> frozenset[int]:
-    """Indices of all words that belong to dates."""
+def date_words(dates: Sequence[Date | Clock | Days]) -> frozenset[int]:
+    """Indices of all words that belong to dates and times."""
     return frozenset(n for date in dates for n in range(date.first, date.last + 1))
 
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations, pairwise
 
 from creator.core.records import Finding, FindingKind
-from creator.facts.claims import match
-from creator.facts.dates import weekdays
-from creator.facts.evidence import date_words
-from creator.facts.numbers import read_figures
+from creator.facts.claims import Match, match
+from creator.facts.clock import NAMED, Clock
+from creator.facts.composed import longest_list
+from creator.facts.derive import Said, each_of, meets, one_free
+from creator.facts.evidence import AdFacts, date_words
+from creator.facts.numbers import ORDINALS, read_figures
 from creator.facts.quantities import Quantity
 from creator.facts.reading import Reading
 from creator.facts.segments import segment_at
-from creator.facts.stated import amount_tokens, longest_list, said_stems
-from creator.facts.units import COUNT, PERCENT, is_money
+from creator.facts.stated import JOINERS, amount_tokens, said_stems
+from creator.facts.text import listed
+from creator.facts.units import COUNT, PERCENT, is_money, unit_forms
+
+_MOST = 1000  # things that a title takes for granted
+_OTHERS = listed("more others other besides")
+_LABELS = listed("book part volume vol chapter season episode stage grade phase step")
+_TWO = listed("pair both duo twins")
 
 
 def figure_words(reading: Reading) -> frozenset[int]:
-    """Indices of the title's words that belong to dates and days of the week."""
-    return date_words(list(reading.dates))
+    """Indices of the title's words that belong to dates, times and days of the week."""
+    return date_words([*reading.dates, *reading.clocks, *(d for d in reading.days if d.named)])
 
 
 def figure_findings(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
@@ -30,6 +40,8 @@ def figure_findings(reading: Reading, taken: frozenset[int]) -> Iterator[Finding
         taken: indices of words that belong to something else.
     """
     yield from _dates(reading)
+    yield from _clocks(reading)
+    yield from _days(reading)
     yield from _quantities(reading, taken)
 
 
@@ -40,74 +52,172 @@ def _dates(reading: Reading) -> Iterator[Finding]:
         near = next(((fact, passage) for fact, passage in reading.facts.dates), None)
         evidence, field = (near[1].quote(near[0].first, near[0].last), near[1].field) if near else ("", "")
         yield reading.finding(FindingKind.NUMBER, date.first, date.last, 0.9, evidence, field)
-    for n in weekdays(reading.words):
-        stem = reading.words[n].stem
-        named = [p for p in reading.facts.passages if weekdays(p.words)]
-        if stem not in reading.facts.places and named:
-            at = weekdays(named[0].words)[0]
-            yield reading.finding(FindingKind.NUMBER, n, n, 0.85, named[0].quote(at, at), named[0].field)
+
+
+def _clocks(reading: Reading) -> Iterator[Finding]:
+    facts = reading.facts
+    lasting = {
+        f.quantity.units[0].base(f.quantity.low) / 60
+        for f in facts.facts
+        if f.quantity.units[0].dimension == unit_forms()["minute"].dimension and f.quantity.low == f.quantity.high
+    }
+    for clock in reading.clocks:
+        if any(clock.agrees(fact) for fact, _ in facts.clocks):
+            continue
+        if any(
+            (one is clock or two is clock) and one.until(two) & lasting for one, two in combinations(reading.clocks, 2)
+        ):
+            continue  # "plugged in at midnight, full by six": six hours
+        framed = segment_at(reading.segments, clock.first).frame
+        if framed and (not facts.clocks or _within(clock, [c for c, _ in facts.clocks])):
+            continue
+        if not facts.clocks and reading.words[clock.first].text in NAMED:
+            continue  # "from noon to midnight": a way to say all the time
+        near = next(iter(facts.clocks), None)
+        evidence, field = (near[1].quote(near[0].first, near[0].last), near[1].field) if near else ("", "")
+        yield reading.finding(FindingKind.NUMBER, clock.first, clock.last, 0.9, evidence, field)
+
+
+def _within(clock: Clock, stated: Sequence[Clock]) -> bool:
+    """Whether a time lies in a span that the ad states: "free at 7 pm?" of "from 9 am to 9 pm"."""
+    spans = [(one, two) for one, two in pairwise(stated) if one.side == "start" and two.side == "end"]
+    return any(min(one.until(clock)) <= min(one.until(two)) for one, two in spans)
+
+
+def _days(reading: Reading) -> Iterator[Finding]:
+    facts = reading.facts
+    named = [(days, passage) for days, passage in facts.days if days.named]
+    for days in reading.days:
+        if not days.named or not named or segment_at(reading.segments, days.first).question:
+            continue
+        if not any(days.days <= fact.days for fact, _ in facts.days):
+            fact, passage = named[0]
+            yield reading.finding(
+                FindingKind.NUMBER, days.first, days.last, 0.85, passage.quote(fact.first, fact.last), passage.field
+            )
 
 
 def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
-    facts, found = reading.facts, reading.words
-    own_list = longest_list(found) if reading.quantities else 0
+    used = set[Fraction]()
+    wrong: list[tuple[Quantity, Match]] = []
     for quantity in reading.quantities:
-        if quantity.figure in taken or (quantity.high == 0 and quantity.units[0] is COUNT):
+        if quantity.figure in taken or _says_nothing(reading, quantity):
             continue
-        after = [w.text for w in found[quantity.last + 1 : quantity.last + 3]]
-        if quantity.units[0] is COUNT and after and after[0] == "of" and after[-1] in ("you", "us"):
-            continue  # "for the two of you"
-        if quantity.units[0] is COUNT and not quantity.counted and quantity.low == own_list:
-            continue  # "gas, electric or induction: all three"
-        before = found[quantity.figure - 1] if quantity.figure else None
-        named = facts.numbered.get(before.stem) if before is not None and before.kind == "word" else None
-        if quantity.units[0] is COUNT and named is not None and found[quantity.figure].text in named:
-            continue  # part of a name: "Arc 2"
-        first, last = _chunk(reading, quantity)
-        others = amount_tokens(q for q in reading.quantities if q is not quantity)
-        verdict, *rest = (
-            match(
-                meant,
-                said_stems(found) | others,
-                said_stems(found[first:last]) | others,
-                frozenset(w.text for w in found),
-                frozenset(q.low for q in reading.quantities),
-                facts.facts,
-                facts.known.product,
-            )
-            for meant in _meanings(quantity, reading.quantities)
-        )
-        if verdict.supported or any(other.supported for other in rest):
-            continue
+        if reading.words[quantity.last].text == "s":
+            if not any(f.quantity.units[0] is COUNT and f.quantity.low == quantity.low for f in reading.facts.facts):
+                wrong.append((quantity, Match(None, False)))
+            continue  # "under-16s"
+        verdict, *rest = (_match(reading, quantity, meant) for meant in _meanings(reading, quantity))
+        good = next((v for v in (verdict, *rest) if v.supported), None)
+        if good is None:
+            wrong.append((quantity, verdict))
+        else:
+            used |= good.used
+    for quantity, verdict in wrong:
+        if quantity.units[0] is COUNT and quantity.low == quantity.high and quantity.low in used:
+            continue  # "three computers for $18": the reader's own number
+        thing = reading.words[quantity.last + 1].stem if quantity.last + 1 < len(reading.words) else ""
+        said = said_stems(reading.words) - reading.facts.known.product
+        if meets(quantity, thing, said, reading.facts.facts):
+            continue  # "two tubes earn you a lip balm": they cost more than it takes
         fact = verdict.fact
         kind = FindingKind.UNIT if verdict.unit else FindingKind.SCOPE if verdict.loose else FindingKind.NUMBER
         yield reading.finding(
             kind, quantity.first, quantity.last, 0.9, fact.evidence if fact else "", fact.passage.field if fact else ""
         )
-    for figure in read_figures(found):
-        if (
-            figure.ordinal
-            and figure.value > 1
-            and figure.first not in taken
-            and not any(q.first <= figure.first <= q.last for q in reading.quantities)
-        ):
-            stated = {f.value for p in facts.passages for f in read_figures(p.words) if f.ordinal}
-            if figure.value not in stated:
+    yield from _ordinals(reading, taken)
+
+
+def _says_nothing(reading: Reading, quantity: Quantity) -> bool:
+    """Whether a figure is no amount of anything: part of a name, or counting what the title itself lists."""
+    found = reading.words
+    if quantity.units[0] is not COUNT:
+        return False
+    after = [w.text for w in found[quantity.last + 1 : quantity.last + 3]]
+    if quantity.high == 0 or (after and after[0] == "of" and after[-1] in ("you", "us")):
+        return True  # "for the two of you"
+    named_here = longest_list(found)
+    if not quantity.counted and quantity.low == named_here:
+        return True  # "gas, electric or induction: all three"
+    stated = [f.quantity for f in reading.facts.facts if not f.derived]
+    if after and after[0] in _OTHERS and any(q.low == quantity.low + named_here - 1 for q in stated):
+        return True  # "phone, laptop and six more" of eight
+    if after[-1:] in (["figure"], ["figures"], ["digit"]) or after[:1] == ["figures"]:
+        return any(is_money(q.units[0]) and len(str(int(q.high))) == quantity.low for q in stated)
+    before = found[quantity.figure - 1] if quantity.figure else None
+    if before is not None and before.text in _LABELS and not quantity.counted & _LABELS:
+        return _has_place(reading.facts, quantity.low, frozenset((before.stem,)), ())  # "book two" of three
+    named = reading.facts.numbered.get(before.stem) if before is not None and before.kind == "word" else None
+    if named is not None:
+        return found[quantity.figure].text in named  # "Arc 2"
+    return (
+        quantity.high == 1
+        and not quantity.rate
+        and not any(q.units[0] is COUNT and q.low > 1 and q.counted & quantity.counted for q in stated)
+    )
+
+
+def _match(reading: Reading, quantity: Quantity, meant: Quantity) -> Match:
+    found, facts = reading.words, reading.facts
+    first, last = _chunk(reading, quantity)
+    others = [q for q in reading.quantities if q is not quantity]
+    amounts = amount_tokens(others)
+    words = frozenset(w.text for w in found)
+    counts = {q.low for q in others if q.units[0] is COUNT and q.low == q.high and 1 < q.low < _MOST}
+    counts |= {Fraction(2)} if words & _TWO else set()
+    said = said_stems(found)
+    sizes = {q.units[0].dimension: q.units[0].base(q.low) for q in others if q.low == q.high}
+    beside = Said(words, said, frozenset(counts), each_of([w.text for w in found]), sizes)
+    return match(
+        meant, said | amounts, said_stems(found[first:last]) | amounts, beside, facts.facts, facts.known.product
+    )
+
+
+def _ordinals(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
+    amounts = {n for q in reading.quantities for n in range(q.first, q.last + 1)}
+    for figure in read_figures(reading.words):
+        if figure.ordinal and figure.value > 1 and figure.first not in taken | amounts:
+            of = reading.words[figure.last + 1 : figure.last + 3]
+            if not _has_place(reading.facts, figure.value, said_stems(of), [w.text for w in of]):
                 yield reading.finding(FindingKind.NUMBER, figure.first, figure.last, 0.8)
 
 
-def _meanings(quantity: Quantity, others: Sequence[Quantity]) -> Iterator[Quantity]:
+def _has_place(facts: AdFacts, place: Fraction, of: frozenset[str], units: Sequence[str]) -> bool:
+    """Whether the ad has so many of a thing that one of them is, say, the third, or names that place itself."""
+    if any(f.ordinal and f.value == place for p in facts.passages for f in read_figures(p.words)):
+        return True
+    if any(ORDINALS.get(w.text) == place for p in facts.passages for w in p.words):
+        return True
+    stated = [f for f in facts.facts if not f.derived]
+    for fact in stated:
+        measure, high = fact.quantity.units[0], fact.quantity.high
+        if high == place and (measure.name in units or (measure is COUNT and of & fact.quantity.counted)):
+            return True  # "a third guaranteed year" of three years
+    return bool(one_free(place, stated))  # "buy two, get the third free"
+
+
+def _meanings(reading: Reading, quantity: Quantity) -> Iterator[Quantity]:
     """The amount as it stands; a bare figure also in the units of the title's others: "over 400 km? Up to 412"."""
     yield quantity
-    if quantity.units[0] is COUNT and not quantity.counted:
-        for other in others:
+    after = reading.words[quantity.last + 1].text if quantity.last + 1 < len(reading.words) else ""
+    if quantity.units[0] is COUNT and (not quantity.counted or not after.endswith("s")):
+        if any(quantity.counted & f.quantity.counted for f in reading.facts.facts if f.quantity.units[0] is COUNT):
+            return
+        for other in reading.quantities:
             if other.units[0] is not COUNT and other.units[0] is not PERCENT and not is_money(other.units[0]):
-                yield replace(quantity, units=other.units)
+                yield replace(quantity, units=other.units, counted=frozenset())
 
 
 def _chunk(reading: Reading, quantity: Quantity) -> tuple[int, int]:
-    """The part of the quantity's segment between commas."""
+    """The part of the quantity's segment that is about it: between commas, and between the amounts beside it."""
     segment = segment_at(reading.segments, quantity.figure)
-    commas = [n for n in range(segment.first, segment.last) if reading.words[n].text == ","]
+    found = reading.words
+    commas = [n for n in range(segment.first, segment.last) if found[n].text == ","]
     first = max((n + 1 for n in commas if n < quantity.first), default=segment.first)
-    return first, min((n for n in commas if n > quantity.last), default=segment.last)
+    last = min((n for n in commas if n > quantity.last), default=segment.last)
+    for other in reading.quantities:
+        if first <= other.first and other.last < quantity.first:
+            first = next((n + 1 for n in range(quantity.first - 1, other.last, -1) if found[n].text in JOINERS), first)
+        elif quantity.last < other.first and other.last < last:
+            last = next((n for n in range(quantity.last + 1, other.first) if found[n].text in JOINERS), last)
+    return first, last

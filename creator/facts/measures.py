@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from creator.facts.numbers import Figure
 from creator.facts.text import Word, listed
 from creator.facts.units import PERCENT, SHORT, Unit, ambiguous_forms, unit_forms
+from creator.facts.vocabulary import vocabulary
 
-_DAY_KINDS = listed("working business calendar full whole short straight consecutive extra more")
+_DAY_KINDS = listed(
+    "working business calendar full whole short straight consecutive extra more bonus free paid guaranteed further"
+)
 _SQUARES: dict[str, str] = {
     **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), "sqm"),
     **dict.fromkeys(("ft", "foot", "feet"), "sqft"),
@@ -29,10 +32,12 @@ def unit_of(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], in
         and text_at(found, at + 2) in forms
     ):
         return (forms[text_at(found, at + 2)],), figure.first, at + 2
-    if text_at(found, at) in _DAY_KINDS and text_at(found, at + 1) in forms and len(text_at(found, at + 1)) > 2:
+    if _is_kind_of_time(found, at, figure):
         at += 1
     text = text_at(found, at)
     digits = found[figure.first].kind == "number"
+    if text == "s" and digits and text_at(found, figure.first - 1 - (before == "-")) in ("under", "over"):
+        return (), figure.first, at  # "under-16s" are people
     if (
         text in forms
         and not text.isalpha()
@@ -60,6 +65,18 @@ def unit_of(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], in
     if text in forms and (digits or text not in SHORT or text in ("cups", "cup", "quarters") or len(text) > 4):
         return (forms[text],), figure.first, at
     return (), figure.first, figure.last
+
+
+def _is_kind_of_time(found: Sequence[Word], at: int, figure: Figure) -> bool:
+    """Whether a word tells what kind of time the next one measures: "two bonus months", "5 working days"."""
+    text, unit = text_at(found, at), unit_forms().get(text_at(found, at + 1))
+    if unit is None or len(text_at(found, at + 1)) < 3 or text in unit_forms():
+        return False
+    if text in _DAY_KINDS:
+        return True
+    long = unit.dimension == "calendar" or unit.name in ("hour", "day", "week")
+    plural = figure.value > 1 and found[at + 1].text.endswith("s")
+    return long and plural and found[at].kind == "word" and text not in vocabulary().function
 
 
 def _han_unit(found: Sequence[Word], figure: Figure, at: int) -> tuple[tuple[Unit, ...], int, int]:

@@ -7,8 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from creator.facts.text import Word
+from creator.facts.text import Word, listed
 
+_FOREIGN = {  # German, French and Spanish, but for words that English has too
+    w: n
+    for names in (
+        "2 zwei drei vier funf sechs sieben acht neun zehn",
+        "12 zwolf dreizehn vierzehn funfzehn",
+        "2 deux trois quatre cinq",
+        "8 huit neuf dix onze douze treize quatorze quinze",
+        "2 dos tres cuatro cinco seis siete ocho nueve diez",
+        "12 doce trece catorce quince",
+    )
+    for n, w in enumerate(names.split()[1:], start=int(names.split()[0]))
+}
 _ONES = {
     w: n
     for n, w in enumerate(
@@ -35,10 +47,16 @@ _ONES = {
             "nineteen",
         ]
     )
-}
+} | _FOREIGN
 _TENS = {
     w: 10 * n
-    for n, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
+    for names in (
+        "twenty thirty forty fifty sixty seventy eighty ninety",
+        "zwanzig dreissig vierzig funfzig sechzig siebzig achtzig neunzig",
+        "vingt trente quarante cinquante soixante",
+        "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    )
+    for n, w in enumerate(names.split(), start=2)
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
 _GROUPS = {"dozen": 12, "dozens": 12, "couple": 2, "pair": 2, "trio": 3, "quartet": 4, "score": 20, "duo": 2}
@@ -82,6 +100,10 @@ _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "萬": 10_000,
 _LONGEST_FIGURE = 18
 _BOUNDS = ("under", "over", "within", "than")
 _LASTS = ("in", "for", "about", "nearly", "almost", "around", "lasts", "last", "takes", "take")
+_SHARES = listed("save saves saving by than nearly almost over per about just under around up cut cuts takes get")
+_SHARED = listed(  # what follows a part: "a third of", "a fifth cheaper"; but "a third is free", "a fifth box"
+    "of off less more cheaper lighter longer faster smaller larger bigger lower higher fewer shorter thinner extra the"
+)
 _SHORT_TIMES, _LONG_TIMES = ("hour", "minute"), ("day", "week", "fortnight", "month", "year", "decade")
 
 
@@ -168,7 +190,17 @@ def _digits(found: Sequence[Word], at: int) -> Figure | None:
         above, below = read_digits(found[at + 1].text)[0], read_digits(found[at + 3].text)[0]
         if below in (2, 3, 4, 5, 8) and above < below:
             value, last = value + above / below, at + 3
-    return Figure(value, at, last, digits)
+    return _and_part(found, Figure(value, at, last, digits))
+
+
+def _and_part(found: Sequence[Word], figure: Figure) -> Figure:
+    """ "Two and a half", "3 and three quarters": with the part that follows, unless that begins a phrase of its own."""
+    after = [w.text for w in found[figure.last + 1 : figure.last + 5]]
+    above = 1 if after[1:2] in (["a"], ["one"]) else _ONES.get(after[1], 0) if len(after) > 1 else 0
+    below = _PARTS.get(after[2], 0) if len(after) > 2 else 0
+    if after[:1] != ["and"] or below not in (2, 4) or not 0 < above < below or after[3:] in (["-"], ["price"], ["off"]):
+        return figure
+    return Figure(figure.value + Fraction(above, below), figure.first, figure.last + 3)
 
 
 def _spoken(found: Sequence[Word], at: int) -> Figure | None:
@@ -217,7 +249,7 @@ def _spoken(found: Sequence[Word], at: int) -> Figure | None:
         last += 1 if part else 0
     if part and 0 < total + current < part:
         return Figure(Fraction(total + current, part), at, last, part=True)
-    return Figure(Fraction(total + current), at, last - 1)
+    return _and_part(found, Figure(Fraction(total + current), at, last - 1))
 
 
 def _is_one(found: Sequence[Word], at: int) -> bool:
@@ -238,15 +270,16 @@ def _part(found: Sequence[Word], at: int) -> Figure | None:
     text = found[at].text
     before = found[at - 1].text if at else ""
     after = found[at + 1].text if at + 1 < len(found) else ""
-    if text == "half" and after in ("a", "an") and at + 2 < len(found) and found[at + 2].text in _GROUPS:
-        return Figure(Fraction(_GROUPS[found[at + 2].text], 2), at, at + 2)
+    many = _GROUPS | _SCALES
+    if text == "half" and after in ("a", "an", "-") and at + 2 < len(found) and found[at + 2].text in many:
+        return Figure(Fraction(many[found[at + 2].text], 2), at, at + 2)
     if text == "half":
         return Figure(Fraction(1, 2), at, at + (after in ("a", "an")), part=True)
-    if (
-        before in ("a", "one", "save", "by", "than", "nearly", "almost", "over", "per")
-        and text in _PARTS
-        and text != "halves"
-    ):
+    article = before in ("a", "one")
+    shares = before in _SHARES or (
+        article and (text not in ORDINALS or after in _SHARED or (at > 1 and found[at - 2].text in _SHARES))
+    )
+    if shares and text in _PARTS and text != "halves":
         return Figure(Fraction(1, _PARTS[text]), at, at, part=True)
     if text in ORDINALS:
         return Figure(Fraction(ORDINALS[text]), at, at, ordinal=True)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from creator.facts.measures import skip_hyphen, text_at, unit_of
 from creator.facts.numbers import Figure, read_figures
 from creator.facts.text import Word, listed
-from creator.facts.units import COUNT, PERCENT, Unit, rate_adverbs, unit_forms
+from creator.facts.units import COUNT, PERCENT, TIMES, Unit, rate_adverbs, unit_forms
 from creator.facts.vocabulary import vocabulary
 
 IS, OVER, AT_LEAST, UNDER, AT_MOST, ABOUT = "is", "over", "at least", "under", "at most", "about"
@@ -46,6 +46,7 @@ _STOPS = listed(
     "at by for from in into on to with within without per than that which who when while if or but is are was as via "
     "a an each every your you x by"
 )
+_COMPARED = listed("the that as more less this what its your our")
 _CUT_AFTER = listed("off discount cashback reduction less cheaper saving savings")
 _CUT_BEFORE = listed("save saves saving discount takes take cut cuts knocks")
 
@@ -60,6 +61,7 @@ class Quantity:
         units: what it may be measured in, the likeliest first.
         relation: "is", "over", "at least", "under", "at most" or "about".
         rate: what it is per: a unit's name, or a noun's stem; "" when it is not a rate.
+        every: the time it is per besides ("£4 per employee per month"), or "".
         counted: stems of the words it counts or measures, as far as they follow it.
         first: index of its first word (a currency sign included).
         last: index of its last word (its unit included).
@@ -81,6 +83,7 @@ class Quantity:
     digits: int = 0
     part: bool = False
     cut: bool = False
+    every: str = ""
 
 
 def read_quantities(
@@ -107,8 +110,17 @@ def read_quantities(
         else:
             quantity = _single(found, figure, ones=ones)
         if quantity is not None:
-            quantities.append(_finish(found, quantity))
+            quantity = _finish(found, quantity)
+            if quantities and _goes_with(found, quantities[-1], quantity):
+                quantity = replace(quantity, cut=True)
+            quantities.append(quantity)
     return _joined(found, quantities)
+
+
+def _goes_with(found: Sequence[Word], cut: Quantity, other: Quantity) -> bool:
+    """ "Save 15% in the café and 10% in the shop": both are taken off."""
+    alike = cut.cut and cut.units[0] is PERCENT and other.units[0] is PERCENT
+    return alike and text_at(found, other.first - 1) in ("and", "or")
 
 
 def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]:
@@ -118,6 +130,11 @@ def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]
         large = joined[-1] if joined else None
         unit = small.units[0]
         between = [w.text for w in found[large.last + 1 : small.first]] if large is not None else None
+        if large is not None and small.figure == large.last + 3 and _is_and_part(found, small):
+            share = small.low - 1 if small.low > 1 else small.low  # read as 3/2 alone
+            whole = large.low + share
+            joined[-1] = replace(large, low=whole, high=whole, last=small.last, digits=1)
+            continue
         if (
             large is not None
             and between in ([], ["and"])
@@ -140,6 +157,17 @@ def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]
             small = replace(small, low=total, high=total, first=small.first - 3)
         joined.append(small)
     return joined
+
+
+def _is_and_part(found: Sequence[Word], small: Quantity) -> bool:
+    """Whether an amount is the rest of "a year and a half"."""
+    before = [w.text for w in found[max(0, small.figure - 3) : small.figure]]
+    return (
+        len(before) == 3
+        and before[0] in unit_forms()
+        and before[1:] == ["and", "a"]
+        and small.low in (Fraction(1, 2), Fraction(3, 2))
+    )
 
 
 def _falls(large: Unit, small: Unit, figure: Fraction) -> bool:
@@ -178,6 +206,8 @@ def _single(found: Sequence[Word], figure: Figure, *, ones: bool) -> Quantity | 
             return Quantity(figure.value, figure.value, (unit,), IS, "", frozenset(), figure.first, after, figure.first)
         return None
     value, part = figure.value, figure.part
+    if not units and text_at(found, figure.last + 1) == "times" and _compares(found, figure.last + 2):
+        units, last = (TIMES,), figure.last + 1
     if not units:
         if part and not (word == "half" and text_at(found, figure.last + 1) not in ("price", "off", "of", "the")):
             value, units = value * 100, (PERCENT,)
@@ -190,6 +220,12 @@ def _single(found: Sequence[Word], figure: Figure, *, ones: bool) -> Quantity | 
         else:
             units = (COUNT,)
     return Quantity(value, value, units, IS, "", frozenset(), first, last, figure.first, figure.digits, part)
+
+
+def _compares(found: Sequence[Word], at: int) -> bool:
+    """Whether "four times" is a factor, "four times that", "twice as long", and not how often."""
+    after = text_at(found, at)
+    return after in _COMPARED or (len(after) > 4 and after.endswith("er"))
 
 
 def _range(found: Sequence[Word], one: Figure, two: Figure) -> Quantity | None:
@@ -227,9 +263,13 @@ def _range(found: Sequence[Word], one: Figure, two: Figure) -> Quantity | None:
 def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
     """Add direction, rate and what is counted."""
     relation, first = quantity.relation, quantity.first
+    if text_at(found, first - 1) == "-" and text_at(found, first - 2) in ("under", "over"):
+        relation, first = (UNDER if text_at(found, first - 2) == "under" else AT_LEAST), first - 2  # "under-16s"
     for length in range(_LOOK_BACK, 0, -1):
         key = tuple(w.text for w in found[max(0, first - length) : first])
         if len(key) == length and key in _BEFORE:
+            if key[-1] == "than" and first > length and found[first - length - 1].kind == "number":
+                break  # "$20 less than two singles" compares
             relation, first = _BEFORE[key], first - length
             break
     if (
@@ -243,7 +283,7 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
         relation == IS
         and text_at(found, first - 1) == "from"
         and quantity.low == quantity.high
-        and not any(w.text in ("to", "until", "-") for w in found[quantity.last + 1 : quantity.last + 8])
+        and not _goes_on(found, quantity.last + 1)
     ):
         relation, first = AT_LEAST, first - 1
     last = quantity.last
@@ -254,7 +294,7 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
             break
     if quantity.units[0] is COUNT and relation == AT_MOST and text_at(found, first) == "within":
         relation = IS
-    counted, rate = _counted(found, last + 1)
+    counted, rate, every = _counted(found, last + 1)
     if (
         not rate
         and quantity.units[0].dimension.startswith("money")
@@ -267,21 +307,27 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
     cut = (quantity.units[0] is PERCENT or quantity.units[0].dimension.startswith("money")) and (
         text_at(found, last + 1) in _CUT_AFTER or any(w.text in _CUT_BEFORE for w in found[max(0, first - 3) : first])
     )
-    return replace(quantity, relation=relation, first=first, last=last, counted=counted, rate=rate, cut=cut)
+    quantity = replace(quantity, relation=relation, first=first, last=last, counted=counted)
+    return replace(quantity, rate=rate, every=every, cut=cut)
 
 
-def _counted(found: Sequence[Word], at: int) -> tuple[frozenset[str], str]:
-    """The stems that follow an amount, and what it is per."""
+def _goes_on(found: Sequence[Word], at: int) -> bool:
+    """Whether "from 5" goes on with "to": "from 5 minutes to an hour"; but "from 40 inches up to 120"."""
+    later = [w.text for w in found[at : at + 7]]
+    return any(
+        w in ("to", "until", "-") and not (n and later[n - 1] == "up") and (w != "-" or n < 2)
+        for n, w in enumerate(later)
+    )
+
+
+def _counted(found: Sequence[Word], at: int) -> tuple[frozenset[str], str, str]:
+    """The stems that follow an amount, what it is per, and the time it is per besides."""
     function = vocabulary().function
     counted: set[str] = set()
     seen, rate = 0, ""
     while at < len(found) and seen < _CONTEXT:
         word = found[at]
-        if word.text in _RATE_WORDS:
-            rate = _rate(found, at)
-            break
-        if word.text in rate_adverbs():
-            rate = rate_adverbs()[word.text].name
+        if word.text in _RATE_WORDS or word.text in rate_adverbs():
             break
         if (word.kind == "sign" and word.text not in ("-", "&", "'")) or word.kind == "number" or word.text in _STOPS:
             break
@@ -289,12 +335,17 @@ def _counted(found: Sequence[Word], at: int) -> tuple[frozenset[str], str]:
             counted.add(word.stem)
             seen += 1
         at += 1
-    if not rate and at < len(found) and found[at].text in _RATE_WORDS:
+    if at < len(found):
         rate = _rate(found, at)
-    return frozenset(counted), rate
+    every = _rate(found, at + 2) if rate and text_at(found, at + 2) in _RATE_WORDS | set(rate_adverbs()) else ""
+    return frozenset(counted), rate, every if every in unit_forms() else ""
 
 
 def _rate(found: Sequence[Word], at: int) -> str:
+    if found[at].text in rate_adverbs():
+        return rate_adverbs()[found[at].text].name
+    if found[at].text not in _RATE_WORDS:
+        return ""
     after = found[at + 1] if at + 1 < len(found) else None
     if after is None:
         return ""

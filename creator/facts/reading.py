@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from creator.core.records import Finding, FindingKind
+from creator.facts.clock import Clock, Days, read_clocks, read_days
 from creator.facts.dates import Date, read_dates
 from creator.facts.evidence import AdFacts, date_words
 from creator.facts.passages import Passage
 from creator.facts.quantities import Quantity, read_quantities
-from creator.facts.segments import Segment, read_segments
+from creator.facts.segments import Segment, read_segments, segment_at
 from creator.facts.text import Folded, Word, fold, words
 from creator.facts.vocabulary import vocabulary
 
@@ -26,6 +27,8 @@ class Reading:
         words: its words.
         segments: its segments.
         dates: its dates.
+        clocks: its times of day.
+        days: its days of the week.
         quantities: its amounts.
         facts: the ad.
     """
@@ -35,6 +38,8 @@ class Reading:
     words: tuple[Word, ...]
     segments: tuple[Segment, ...]
     dates: tuple[Date, ...]
+    clocks: tuple[Clock, ...]
+    days: tuple[Days, ...]
     quantities: tuple[Quantity, ...]
     facts: AdFacts
 
@@ -45,8 +50,20 @@ class Reading:
         found = words(folded.text)
         dates = read_dates(found)
         segments = read_segments(found, lambda w: w.stem in facts.known.stems)
+        clocks = [c for c in read_clocks(found) if not date_words(dates) & {c.first}]
+        timed = bool(facts.clocks) or any(not c.bare for c in clocks)
+        clocks = [c for c in clocks if not c.bare or timed or segment_at(segments, c.first).frame]
+        taken = date_words([*dates, *clocks])
         return cls(
-            title, folded, found, segments, tuple(dates), tuple(read_quantities(found, date_words(dates))), facts
+            title,
+            folded,
+            found,
+            segments,
+            tuple(dates),
+            tuple(clocks),
+            tuple(read_days(found)),
+            tuple(read_quantities(found, taken)),
+            facts,
         )
 
     @property

@@ -44,8 +44,10 @@ _SAME = str.maketrans(
     }
 )
 _KANA = re.compile(r"[\u3040-\u30ff\uff66-\uff9f]")
+_HALVES_OF_DAY = {"a": "am", "p": "pm"}  # "8 p.m."
 _WORDS = re.compile(
-    r"[0-9]+(?:[.,][0-9]+)*"
+    r"(?:(?<=[0-9])|(?<=[0-9] ))[ap]\.\s?m\b\.?"
+    r"|[0-9]+(?:[.,][0-9]+)*"
     r"|[a-z]+[0-9][a-z0-9]*"
     r"|[^\W\d_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:'[^\W\d_\u3040-\u30ff\u3400-\u9fff]+)*"
     r"|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
@@ -131,6 +133,7 @@ def words(folded: str) -> tuple[Word, ...]:
         elif "\u3040" <= first <= "\u9fff" or "\uf900" <= first <= "\ufaff":
             kind, stem = "han", text
         else:
+            text = _HALVES_OF_DAY.get(text[0], text) if "." in text else text
             kind, stem = "word", stem_of(text)
         found.append(Word(text, stem, match.start(), match.end(), kind))
     return tuple(found)

@@ -12,15 +12,15 @@ from creator.facts.text import listed
 
 # pint's name, then the forms people write (folded). Months and years are kept apart from days: no exact factor exists.
 _FORMS = """
-gram: g gr gram grams gramme grammes 克 グラム
-kilogram: kg kgs kilo kilos kilogram kilograms kilogramme kilogrammes 千克 公斤 キロ キログラム
+gram: g gr gram grams gramme grammes gramm gramos 克 グラム
+kilogram: kg kgs kilogramm kilo kilos kilogram kilograms kilogramme kilogrammes 千克 公斤 キロ キログラム
 milligram: mg milligram milligrams 毫克
 microgram: mcg ug μg microgram micrograms
 metric_ton: tonne tonnes
 ounce: oz ozs ounce ounces
 pound: lb lbs
 stone: st
-liter: l liter liters litre litres ltr 升 リットル
+liter: l liter liters litre litres ltr litro litros 升 リットル
 milliliter: ml milliliter milliliters millilitre millilitres mls 毫升 ミリリットル
 centiliter: cl centiliter centiliters centilitre centilitres
 deciliter: dl deciliter deciliters decilitre decilitres
@@ -34,18 +34,18 @@ cup: cup cups
 tablespoon: tbsp tablespoon tablespoons
 teaspoon: tsp teaspoon teaspoons
 millimeter: mm millimeter millimeters millimetre millimetres 毫米 ミリ
-centimeter: cm centimeter centimeters centimetre centimetres 厘米 公分 センチ
-meter: m meter meters metre metres 米 メートル
+centimeter: cm zentimeter centimeter centimeters centimetre centimetres 厘米 公分 センチ
+meter: m meter meters metre metres metern metros 米 メートル
 kilometer: km kms kilometer kilometers kilometre kilometres 公里 千米
 inch: inch inches
 foot: ft foot feet
 yard: yd yds yard yards
 mile: mi mile miles
-second: s sec secs second seconds 秒
-minute: min mins minute minutes 分钟 分鐘 分間
-hour: h hr hrs hour hours 小时 小時 時間
-day: day days 天 日間
-week: wk wks week weeks 周 週間 星期
+second: s sec secs second seconds sekunde sekunden secondes segundos 秒
+minute: min mins minute minutes minuten minuto minutos 分钟 分鐘 分間
+hour: h hr hrs hour hours stunde stunden heure heures hora horas 小时 小時 時間
+day: day days tage tagen jours dias 天 日間
+week: wk wks week weeks woche wochen semaine semaines semana semanas 周 週間 星期
 watt: w watt watts
 kilowatt: kw kilowatt kilowatts
 watt_hour: wh
@@ -79,9 +79,9 @@ foot**2: sqft ft2
 acre: acre acres
 """
 _CALENDAR = {
-    Fraction(1): "month months mo mos mth mths 个月 個月 ヶ月 か月 カ月",
+    Fraction(1): "month months monat monate monaten mois meses mo mos mth mths 个月 個月 ヶ月 か月 カ月",
     Fraction(3): "quarter quarters",
-    Fraction(12): "year years yr yrs 年 年間",
+    Fraction(12): "year years yr yrs jahr jahre jahren annees anos 年 年間",
     Fraction(120): "decade decades",
     Fraction(1200): "century centuries",
     Fraction(12000): "millennium millennia",
@@ -180,7 +180,7 @@ def unit_forms() -> Mapping[str, Unit]:
         forms.update(dict.fromkeys(written.split(), Unit(code, f"money {code}", Fraction(1))))
     for code, written in _MINOR.items():
         forms.update(dict.fromkeys(written.split(), Unit(f"{code} minor", f"money {code}", Fraction(1, 100))))
-    forms["%"] = forms["percent"] = forms["％"] = PERCENT
+    forms["%"] = forms["percent"] = forms["prozent"] = forms["％"] = PERCENT
     forms["celsius"] = Unit("celsius", "temperature", Fraction(1), "metric")
     forms["fahrenheit"] = Unit("fahrenheit", "temperature", Fraction(5, 9), "imperial", Fraction(-160, 9))
     return forms
