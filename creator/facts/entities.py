@@ -22,6 +22,7 @@ class Known:
         product: stems of the nouns in its title.
         modifiers: for each of its words, the stems of meaning that stand right before it anywhere in the ad.
         young: it is for children, by the age it names or what it is.
+        heads: the nouns that end the phrases of its title: what it says the product is.
     """
 
     stems: frozenset[str]
@@ -30,6 +31,7 @@ class Known:
     product: frozenset[str]
     modifiers: dict[str, frozenset[str]]
     young: bool = False
+    heads: frozenset[str] = frozenset()
 
     def has(self, word: Word) -> bool:
         """Whether the ad carries the word, an inflection, a synonym or something that implies it."""

@@ -14,7 +14,7 @@ from creator.facts.dates import Date, read_dates
 from creator.facts.entities import Known, Name, read_names
 from creator.facts.negation import Denial, denied_words, read_denials, without_prefix
 from creator.facts.passages import Passage, passages_of
-from creator.facts.products import Products
+from creator.facts.products import Products, cut
 from creator.facts.stated import Fact, read_facts
 from creator.facts.text import Word, stem_of
 from creator.facts.vocabulary import vocabulary
@@ -109,6 +109,12 @@ class AdFacts:
                 product,
                 {noun: frozenset(own) for noun, own in modifiers.items()},
                 bool(vocabulary().pattern("reader", "children").search(stated)),
+                frozenset(
+                    p.words[inside[-1]].text
+                    for p in passages
+                    if p.field == "title"
+                    for inside, _ in cut(p.words, 0, len(p.words))
+                ),
             ),
             tuple(c for p in passages for c in read_clauses(p)),
             denied,

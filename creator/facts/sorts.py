@@ -31,7 +31,11 @@ def listed_thing(found: Sequence[Word], segment: Segment, n: int, known: Known) 
         return after in JOINS and bool(item) and item not in verbs and item not in vocabulary().function
     if before in _THINGS_AFTER:
         return True
-    if before in JOINS and n - 2 >= segment.first and (not after or after in JOINS or after in PREPOSITIONS):
+    if (
+        before in ("and", "&", "or")
+        and n - 2 >= segment.first
+        and (not after or after in JOINS or after in PREPOSITIONS)
+    ):
         if after in PREPOSITIONS and found[segment.first].text in verbs and not governor(found, segment, n):
             return False  # "save four heights and switch at a touch"
         item = found[n - 2]

@@ -1,7 +1,7 @@
 """Words of a title that its ad does not carry: another product, an invented feature, a foreign name, or mere framing.
 
-What such a word does to the title depends on where it stands: the noun that ends the first phrase names the product,
-what follows "with" is claimed to be part of it, a question or "for weekend bakers" only sets the scene.
+How likely such a word is to be a claim is learned (`weighing`); what kind of error it would be follows from what it
+means and where it stands: the noun that ends the first phrase names the product, what follows "with" is a part of it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 from creator.core.records import FindingKind
 from creator.facts.entities import Known
-from creator.facts.places import JOINS, Place, governor, is_made, place_of
+from creator.facts.features import in_list, is_small, place_features
+from creator.facts.places import Place, governor, is_made, place_of
 from creator.facts.segments import Segment, segment_at
 from creator.facts.sorts import invites, listed_thing, other_activity, other_season, replaces, sister
 from creator.facts.text import Word, stem_of
 from creator.facts.units import unit_forms
-from creator.facts.vocabulary import base_forms, singular_forms, vocabulary
+from creator.facts.vocabulary import vocabulary
+from creator.facts.weighing import weigh
 
-SURE, LIKELY, MILD = 0.85, 0.75, 0.3
+LIKELY = 0.75
+SAYS_SOMETHING = 0.1  # a word of a lower score is not even worth a remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,23 @@ class Stranger:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A word the ad does not carry, and what is seen of it.
+
+    Args:
+        word: its index.
+        segment: its segment.
+        place: where it stands there.
+        features: what is seen of it, for weighing.
+    """
+
+    word: int
+    segment: Segment
+    place: Place
+    features: tuple[str, ...]
+
+
 def strangers(
     found: Sequence[Word], segments: tuple[Segment, ...], known: Known, taken: frozenset[int]
 ) -> Iterator[Stranger]:
@@ -47,161 +67,108 @@ def strangers(
         known: what the ad covers.
         taken: indices that another check has dealt with (amounts, dates, ranks, statements about the reader).
     """
-    function = vocabulary().function
     for n, word in enumerate(found):
-        if n in taken or word.kind not in ("word", "code") or word.text in function or len(word.text) < 2:
+        if n not in taken and _is_carried(word, known) and _is_agent(found, segments, n, known):
+            yield Stranger(n, FindingKind.WRONG_PRODUCT, LIKELY)  # a charger, where the ad only charges
+    for seen in read_strangers(found, segments, known, taken):
+        text = found[seen.word].text.removesuffix("'s")
+        score = weigh(text, seen.features)
+        if _is_other_sort(found, seen, known):
+            score = max(score, LIKELY)
+        if score >= SAYS_SOMETHING:
+            yield Stranger(seen.word, _kind(found, seen, known), round(score, 3))
+
+
+def read_strangers(
+    found: Sequence[Word], segments: tuple[Segment, ...], known: Known, taken: frozenset[int]
+) -> list[Seen]:
+    """The words of meaning that the ad does not carry, with what is seen of each."""
+    function = vocabulary().function
+    foreign = any(is_small(word.text) for word in found)
+    own, others = 0, []
+    for n, word in enumerate(found):
+        if word.kind not in ("word", "code") or word.text in function or len(word.text) < 2:
             continue
-        if n and found[n - 1].text in ("/", "per", "a") and word.text in unit_forms():
-            continue
+        if foreign and "small" in vocabulary().topics_of(word.text):
+            continue  # "für": "fur" is a word of English too
+        if n in taken or _is_carried(word, known):
+            own += 1
+        elif not (n and found[n - 1].text in ("/", "per", "a") and word.text in unit_forms()):
+            others.append(n)
+    share = own / (own + len(others)) if others else 1.0
+    seen: list[Seen] = []
+    for n in others:
         segment = segment_at(segments, n)
         place = place_of(found, segment, n, known)
-        if word.stem in known.stems or (word.text.endswith("'s") and stem_of(word.text[:-2]) in known.stems):
-            if (
-                place is Place.HEAD
-                and word.text.endswith(("er", "or", "ers", "ors"))
-                and is_made(word.text)
-                and not known.names(word.text)
-            ):
-                yield Stranger(n, FindingKind.WRONG_PRODUCT, LIKELY)  # a charger, where the ad only charges
-            continue
-        stranger = _judge(found, segment, n, known, place)
-        if stranger is not None:
-            yield Stranger(n, *stranger)
+        shown = place_features(found, segment, n, known, place, taken=taken, share=share, strangers=len(others))
+        seen.append(Seen(n, segment, place, tuple(shown)))
+    return seen
 
 
-def _judge(
-    found: Sequence[Word], segment: Segment, n: int, known: Known, place: Place
-) -> tuple[FindingKind, float] | None:
-    vocab = vocabulary()
+def _is_carried(word: Word, known: Known) -> bool:
+    return word.stem in known.stems or (word.text.endswith("'s") and stem_of(word.text[:-2]) in known.stems)
+
+
+def _is_agent(found: Sequence[Word], segments: tuple[Segment, ...], n: int, known: Known) -> bool:
+    """Whether a word of the ad's stem names a thing that the ad does not."""
+    text = found[n].text
+    return (
+        found[n].kind in ("word", "code")
+        and text.endswith(("er", "or", "ers", "ors"))
+        and text not in vocabulary().function
+        and is_made(text)
+        and not known.names(text)
+        and place_of(found, segment_at(segments, n), n, known) is Place.HEAD
+    )
+
+
+def _is_other_sort(found: Sequence[Word], seen: Seen, known: Known) -> bool:
+    """Whether the grammar alone makes the word another thing, or another sort of the ad's."""
+    n, text = seen.word, found[seen.word].text
+    return (invites(text) and listed_thing(found, seen.segment, n, known)) or (
+        seen.place is Place.MODIFIER and (other_season(found, n, known) or other_activity(found, n, known))
+    )
+
+
+def _kind(found: Sequence[Word], seen: Seen, known: Known) -> FindingKind:
+    """What kind of error the word would be."""
+    n, segment, place, vocab = seen.word, seen.segment, seen.place, vocabulary()
     text = found[n].text.removesuffix("'s")
-    kind, framed = vocab.meanings.class_of(text), place is Place.FRAME
-    if (known.young and stem_of(text) == "child") or (text == "pure" and "100" in known.spoken):
-        return None
-    if vocab.claiming.has(text) and not _only_plain(text):
-        after = found[n + 1].text if n + 1 < segment.last else ""
-        told = n == segment.first and text in vocab.meanings.verbs and after in vocab.function
-        return FindingKind.UNSUPPORTED, MILD if told else SURE  # "Sleep on it" tells the reader to
-    if _is_plain(text) and invites(text) and listed_thing(found, segment, n, known):
-        return FindingKind.WRONG_PRODUCT, LIKELY
-    if place is Place.MODIFIER and other_season(found, n, known):
-        return FindingKind.WRONG_PRODUCT, LIKELY
-    if place is Place.MODIFIER and other_activity(found, n, known):
-        return FindingKind.WRONG_PRODUCT, LIKELY
-    if _is_plain(text):
-        does = n > 0 and found[n - 1].text in ("that", "which")  # "a jacket that tucks away"
-        return None if does or known.ends(text) else _plain(text, kind, place)
-    if _is_call(found, segment, n):
-        return FindingKind.UNSUPPORTED, MILD
-    if known.has(found[n]) and not (
-        place is Place.HEAD and is_made(text) and not known.implies(text) and not known.ends(text)
-    ):
-        return None
-    if (
-        text in vocab.meanings.places
-        or text in vocab.meanings.peoples
-        or text.removesuffix("s") in vocab.meanings.peoples
-    ):
-        return FindingKind.ENTITY, SURE
+    if vocab.claiming.has(text):
+        return FindingKind.UNSUPPORTED
+    if _is_other_sort(found, seen, known):
+        return FindingKind.WRONG_PRODUCT
+    nations = vocab.meanings.peoples
+    if text in vocab.meanings.places or text in nations or text.removesuffix("s") in nations:
+        return FindingKind.ENTITY
     if place is not Place.FRAME and sister(found, n, known):
-        return FindingKind.ENTITY, LIKELY
-    if place in (Place.MODIFIER, Place.HEAD) and kind in ("", "artifact") and replaces(found, segment, n, known):
-        return FindingKind.WRONG_PRODUCT, SURE
-    return _thing(found, segment, n, known, place) or _other(found, n, known, place, framed=framed)
+        return FindingKind.ENTITY
+    sort = vocab.meanings.class_of(text)
+    if place in (Place.MODIFIER, Place.HEAD) and sort in ("", "artifact") and replaces(found, segment, n, known):
+        return FindingKind.WRONG_PRODUCT
+    if sort or is_made(text):
+        return _kind_of_thing(found, seen, known, sort)
+    if found[n].kind == "code" or not vocab.meanings.knows(text):
+        made_up = not text.endswith(("ed", "ing", "ly", "able", "ible", "ness", "ful", "less"))
+        if found[n].kind == "code" or made_up:
+            return FindingKind.WRONG_PRODUCT if place is Place.HEAD else FindingKind.ENTITY
+    elif text not in vocab.meanings.verbs and place not in (Place.FRAME, Place.FEATURE) and in_list(found, n, known):
+        return FindingKind.ENTITY
+    return FindingKind.UNSUPPORTED
 
 
-def _is_plain(text: str) -> bool:
-    """Whether the word claims nothing; an agent noun does so only if listed itself ("lover", but no "tracker")."""
-    plain = vocabulary().plain
-    if text.endswith(("er", "or", "ers", "ors")):
-        return any(form in plain.exact for form in singular_forms(text))
-    return plain.has(text)
-
-
-def _plain(text: str, kind: str, place: Place) -> tuple[FindingKind, float] | None:
-    """A word that claims nothing in itself: only naming the product or one of its features makes it a claim."""
-    if place in (Place.HEAD, Place.MODIFIER) and is_made(text):
-        return FindingKind.WRONG_PRODUCT, LIKELY
-    if place is Place.FEATURE and (is_made(text) or kind):
-        return (FindingKind.UNSUPPORTED if kind in ("", "artifact") else FindingKind.ENTITY), LIKELY
-    return None
-
-
-def _thing(
-    found: Sequence[Word], segment: Segment, n: int, known: Known, place: Place
-) -> tuple[FindingKind, float] | None:
+def _kind_of_thing(found: Sequence[Word], seen: Seen, known: Known, sort: str) -> FindingKind:
     """A thing the ad does not name: another product, an ingredient, a part."""
-    text = found[n].text.removesuffix("'s")
-    kind = vocabulary().meanings.class_of(text)
-    if not kind and not is_made(text):
-        return None
+    n, place, text = seen.word, seen.place, found[seen.word].text.removesuffix("'s")
     if place is Place.FRAME:
-        sure = kind == "animal" or (segment.aside and is_made(text)) or governor(found, segment, n) == "with"
-        return (
-            FindingKind.ENTITY
-            if kind == "animal"
-            else FindingKind.WRONG_PRODUCT
-            if segment.aside
-            else FindingKind.UNSUPPORTED,
-            SURE if sure else MILD,
-        )
+        if sort == "animal":
+            return FindingKind.ENTITY
+        return FindingKind.WRONG_PRODUCT if seen.segment.aside else FindingKind.UNSUPPORTED
     if place is Place.HEAD:
-        return FindingKind.WRONG_PRODUCT, SURE
-    if place is Place.SOURCE or _in_list(found, n, known):
-        return FindingKind.ENTITY, SURE
+        return FindingKind.WRONG_PRODUCT
+    if place is Place.SOURCE or in_list(found, n, known):
+        return FindingKind.ENTITY
     if is_made(text):
-        first = place is Place.MODIFIER or not governor(found, segment, n)
-        return (FindingKind.WRONG_PRODUCT if first else FindingKind.UNSUPPORTED), SURE
-    return FindingKind.WRONG_PRODUCT if kind == "animal" and place is Place.MODIFIER else FindingKind.ENTITY, SURE
-
-
-def _other(found: Sequence[Word], n: int, known: Known, place: Place, *, framed: bool) -> tuple[FindingKind, float]:
-    """A word that names no thing: a name no dictionary has, a property, or colour in the telling."""
-    text = found[n].text.removesuffix("'s")
-    meanings = vocabulary().meanings
-    if found[n].kind == "code" or not meanings.knows(text):
-        if text.endswith(("ed", "ing", "ly", "able", "ible", "ness", "ful", "less")) and found[n].kind == "word":
-            return FindingKind.UNSUPPORTED, MILD if framed else SURE
-        return FindingKind.WRONG_PRODUCT if place is Place.HEAD else FindingKind.ENTITY, SURE
-    if framed or text.endswith("ly"):
-        return FindingKind.UNSUPPORTED, MILD
-    if place is not Place.FEATURE and text not in meanings.verbs and _in_list(found, n, known):
-        return FindingKind.ENTITY, LIKELY
-    return FindingKind.UNSUPPORTED, MILD if place in (Place.ELSEWHERE, Place.SOURCE) else LIKELY
-
-
-def _only_plain(text: str) -> bool:
-    """Whether the word or its base is listed as plain, and only an inflection of it as a claim."""
-    vocab = vocabulary()
-    return text not in vocab.claiming.exact and any(form in vocab.plain.exact for form in base_forms(text))
-
-
-def _is_call(found: Sequence[Word], segment: Segment, n: int) -> bool:
-    """Whether the word tells the reader to do something: a verb that opens its segment, alone or in a list of such."""
-    meanings = vocabulary().meanings
-    before = found[n - 1] if n > segment.first else None
-    opens = before is None or (
-        before.text in JOINS and all(w.text in meanings.verbs or w.text in JOINS for w in found[segment.first : n])
-    )
-    items = [w for w in found[segment.first : segment.last] if w.text not in JOINS]
-    after = found[n + 1].text if n + 1 < segment.last else ""
-    if (
-        before is None
-        and after in ("your", "the", "a", "an", "it", "into", "up", "away")
-        and found[n].text in meanings.verbs
-    ):
-        return True
-    joined = after == ","
-    listed_verbs = joined and len(items) >= 3 and all(base in meanings.verbs for base in (w.text for w in items[:2]))
-    return opens and found[n].text in meanings.verbs and (listed_verbs or not meanings.class_of(found[n].text))
-
-
-def _in_list(found: Sequence[Word], n: int, known: Known) -> bool:
-    """Whether the word is one of a list whose neighbour is the ad's: "coral, teal and | navy"."""
-    before = n >= 2 and found[n - 1].text in JOINS and found[n - 2].kind == "word" and found[n - 2].stem in known.stems
-    after = (
-        n + 2 < len(found)
-        and found[n + 1].text in JOINS
-        and found[n + 2].kind == "word"
-        and found[n + 2].stem in known.stems
-    )
-    return before or after
+        first = place is Place.MODIFIER or not governor(found, seen.segment, n)
+        return FindingKind.WRONG_PRODUCT if first else FindingKind.UNSUPPORTED
+    return FindingKind.WRONG_PRODUCT if sort == "animal" and place is Place.MODIFIER else FindingKind.ENTITY

