@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from creator.core.records import Finding, FindingKind
@@ -11,13 +12,14 @@ from creator.facts.denials import denial_findings
 from creator.facts.entities import opposites, swapped_names
 from creator.facts.figures import figure_findings, figure_words
 from creator.facts.han import denied_runs, unknown_runs
-from creator.facts.policy import TWICE, injection_faults, quality_faults
-from creator.facts.ranks import read_ranks
+from creator.facts.policy import BREAKS_OFF, TWICE, injection_faults, quality_faults
+from creator.facts.ranks import Rank, read_ranks
 from creator.facts.reading import Reading, quoted
 from creator.facts.relations import relation_findings
 from creator.facts.restricted import restricted_findings
 from creator.facts.scope import Title, dropped_conditions, unbounded, unoffered
 from creator.facts.strangers import strangers
+from creator.facts.widened import widened
 
 _POLICY = "policy"
 
@@ -57,12 +59,23 @@ def _policy(reading: Reading) -> Iterator[Finding]:
     for fault in (*quality_faults(title, text, reading.words), *injection_faults(text)):
         if fault.message == TWICE and text[slice(*fault.span)] in reading.facts.stated:
             continue  # the ad's own: "dandruff shampoo and shampoo"
+        if fault.message == BREAKS_OFF and _is_name(reading, fault.span):
+            continue  # of plans: "on Core or Plus"
         start, end = reading.folded.span(*fault.span)
         yield Finding(fault.kind, (start, end), title[start:end], fault.message, _POLICY, 1.0)
 
 
+def _is_name(reading: Reading, span: tuple[int, int]) -> bool:
+    """Whether the title and the ad write a word as a name: with a capital inside a sentence."""
+    word = reading.folded.text[slice(*span)]
+    if not word.isalpha():
+        return False
+    name = re.compile(rf"(?<=[\w,] ){word.capitalize()}\b")
+    return any(name.search(p.text) for p in reading.facts.passages if p.field == "description")
+
+
 def _ranks(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
-    for rank in read_ranks(reading.folded.text, reading.words, reading.facts.stated, reading.facts.spoken):
+    for rank in _ranks_of(reading):
         yield (
             reading.finding(
                 FindingKind.SUPERLATIVE, rank.first, rank.last, 0.95, rank.rule, _POLICY if rank.rule else ""
@@ -70,6 +83,11 @@ def _ranks(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
             rank.first,
             rank.last,
         )
+
+
+def _ranks_of(reading: Reading) -> list[Rank]:
+    facts = reading.facts
+    return read_ranks(reading.folded.text, reading.words, facts.stated, facts.spoken, facts.known.product)
 
 
 def _reader(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
@@ -117,6 +135,12 @@ def _conditions(reading: Reading) -> Iterator[Finding]:
             evidence,
             clause.passage.field if clause else "",
         )
+        return
+    wide = widened(reading)
+    if wide is not None:
+        first, last, clause = wide
+        evidence = clause.passage.quote(clause.first, clause.last - 1, 0)
+        yield reading.finding(FindingKind.SCOPE, first, last, 0.8, evidence, clause.passage.field)
         return
     loose = unbounded(title, reading.facts.stated)
     if loose is not None:

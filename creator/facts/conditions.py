@@ -47,6 +47,13 @@ _GIVEN = re.compile(  # something comes free or along
 )
 
 
+GIVEN = re.compile(  # a title's word that a thing is in the price
+    r"(?<![-\w])(?:free|included|includes?|including|inclusive|complimentary|comes? with|complete with|"
+    r"thrown in|bundled|(?:part of|in|covered by) the (?:price|deal|package|fare|fee|rate|box)|in one box|"
+    r"at no (?:extra )?(?:cost|charge)|on (?:us|the house)|with all|as standard)(?![-\w])"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition that an ad sets.

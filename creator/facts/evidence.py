@@ -12,7 +12,7 @@ from creator.facts.composed import composed_facts, multiples
 from creator.facts.conditions import Clause, read_clauses
 from creator.facts.dates import Date, read_dates
 from creator.facts.entities import Known, Name, read_names
-from creator.facts.negation import Denial, denied_words, read_denials, without_prefix
+from creator.facts.negation import Denial, barred_pairs, denied_words, read_denials, without_prefix
 from creator.facts.passages import Passage, passages_of
 from creator.facts.products import Products, cut
 from creator.facts.stated import Fact, read_facts
@@ -41,6 +41,7 @@ class AdFacts:
         stated: every field folded, joined by line breaks.
         spoken: its words as written (folded).
         products: what it offers and what it only mentions beside that.
+        barred: what it denies only of something ("no app for smart TVs"): where, the stems, first and last word.
         turned: for each of its words with a denying prefix, the stem without the prefix and the word's own stem.
     """
 
@@ -61,6 +62,7 @@ class AdFacts:
     stated: str
     spoken: frozenset[str]
     turned: dict[str, str]
+    barred: tuple[tuple[Passage, frozenset[str], int, int], ...]
 
     @classmethod
     def of(cls, ad: Ad) -> AdFacts:
@@ -123,6 +125,7 @@ class AdFacts:
             stated,
             spoken,
             {stem_of(bare): stem_of(word) for word in sorted(spoken) if (bare := without_prefix(word))},
+            tuple((p, *pair) for p, own in denied for pair in barred_pairs(p.words, own)),
         )
 
 

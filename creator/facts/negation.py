@@ -22,12 +22,15 @@ _SUBJECTS = listed("your you our we it its they their i my the this that here al
 _DENIAL_STOPS = listed("but because so unless though although while however and")
 _BACKWARD = listed(
     "excluded supported included available covered allowed suitable needed required recommended sold provided "
-    "refundable eligible compatible contain"
+    "refundable eligible compatible contain carried accepted permitted admitted stocked offered served shipped "
+    "supplied welcome "
+    "possible catered"
 )
 _PLACED = listed("out ready here there offered made stocked yet in on at part")
 _IS = listed("is are was were come comes isn't aren't wasn't weren't")
 _EMPTY = listed(
-    "need needed necessary required requires requiring want worry wait miss hesitate forget let use make do be "
+    "need needed necessary required requires requiring want worry wait miss hesitate forget let use make do be go "
+    "goes put get gets take takes keep place come "
     "include contain require other more any all some made "
     "certain alone lose losing only just yes sold"
 )
@@ -36,7 +39,27 @@ _DETERMINERS = listed("a an the one its your takes needs with has comes , but")
 IDIOMS = listed(
     "fuss nonsense mess hassle stress worry worries limit limits compromise compromises time rush need wonder excuse "
     "excuses doubt more problem matter better longer one way idea guesswork faff drama bother regrets strings brainer "
-    "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble"
+    "secret surprise surprises surprised question frills catch gimmicks other less regret guilt trouble fiddling "
+    "faffing "
+    "fussing messing guessing wondering worrying waiting queuing queueing hunting rummaging wrestling juggling "
+    "scrambling "
+    "squinting hanging dithering arguing arguments boredom chance joke jokes kidding wonder pretence apologies "
+    "nerves dull "
+    "digging sifting searching scrolling trawling lost wasted missed forgotten tangled awkward fiddly soggy "
+    "boring small ordinary average mean chaos clutter headaches "
+    "headache hurry pressure tantrums tears shortcuts corners"
+)
+_REMAINS = listed("stay stays remain remains are is at keep keeps")
+_BITS = listed(
+    "drop scrap trace hint speck shred whiff sign lick spot bit ounce grain pinch dash touch shadow glimpse drip"
+)
+_OF_WHAT = listed("for on in with at to during")
+_WAVED = listed("skip hold ditch forget lose drop scrap dodge dump banish leave swap goodbye farewell")
+_SOLD = listed("sold bought ordered priced charged available ticketed billed hired")
+_HARM = listed(
+    "affect affects harm harms hurt hurts damage damages touch touches change changes impact impacts disturb disturbs "
+    "upset mark marks stain stains scratch scratches irritate irritates clog clogs interfere interferes compromise "
+    "compromises spoil spoils ruin ruins disrupt disrupts weaken weakens hinder hinders wake block blocks"
 )
 
 
@@ -49,17 +72,21 @@ class Denial:
         negator: index of the denying word.
         first: index of the first denied word.
         last: one past the last.
+        apart: the thing exists, only not in the price ("sold separately", "not included").
+        waved: a title's figure of speech that claims nothing ("skip the gym", "nothing to dial in").
     """
 
     absent: bool
     negator: int
     first: int
     last: int
+    apart: bool = False
+    waved: bool = False
 
 
-def read_denials(found: Sequence[Word]) -> list[Denial]:
-    """Everything the words deny, in order."""
-    denials: list[Denial] = []
+def read_denials(found: Sequence[Word], *, title: bool = False) -> list[Denial]:
+    """Everything the words deny, in order; of a title also what it waves away ("skip the gym")."""
+    denials = _waved(found) if title else []
     for n, word in enumerate(found):
         text = word.text
         after = found[n + 1].text if n + 1 < len(found) else ""
@@ -77,9 +104,12 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
             and found[n + 1].kind in ("word", "han")
             and found[n + 1].text not in ("%", "ml", "g", "kg", "mg")
         ):
+            if after == "need":  # "no need to rinse"
+                denials.append(Denial(True, n, n + 3, _absence_end(found, n + 3), waved=title))
+                continue
             if after in IDIOMS or (n and found[n - 1].text in ("yes", "say", "or")):
                 continue
-            denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1)))
+            denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1, han=word.kind == "han")))
         elif text in _DENIAL:
             if (after in ("only", "just", "your", "to") and text == "not") or after in ("more", "less", "fewer"):
                 continue
@@ -91,27 +121,55 @@ def read_denials(found: Sequence[Word]) -> list[Denial]:
                 continue
             contains = any(w.text in ("contain", "contains", "containing") for w in found[n + 1 : n + 3])
             end = _denial_end(found, n + 1)
+            if after in _HARM:
+                end = n + 2  # "does not affect your credit score" denies no score
             denials.append(Denial(contains, n, n + 1, end))
             if after in _BACKWARD:
-                denials.append(Denial(False, n, _clause_start(found, n), n))
+                apart = after in ("included", "supplied", "provided", "part")
+                denials.append(Denial(False, n, _clause_start(found, n), n, apart))
         elif text == "separately" and after in ("sold", "available", "priced"):
-            denials.append(Denial(False, n, n + 2, _denial_end(found, n + 2)))
-        elif text in ("excluded", "excepted") or (text == "separately" and n and found[n - 1].text == "sold"):
-            denials.append(Denial(False, n, _clause_start(found, n), n))
+            denials.append(Denial(False, n, n + 2, _denial_end(found, n + 2), apart=True))
+        elif text == "full" and after == "price" and n and (title or _remains(found, n)):
+            end = n - 1 if _remains(found, n) else n
+            denials.append(Denial(False, n, _clause_start(found, end), end, apart=True))
+        elif text in ("excluded", "excepted") or (text == "separately" and n and found[n - 1].text in _SOLD):
+            denials.append(Denial(False, n, _clause_start(found, n), n, apart=True))
     return [d for d in denials if d.last > d.first]
 
 
-def _absence_end(found: Sequence[Word], start: int) -> int:
+def _remains(found: Sequence[Word], n: int) -> bool:
+    return any(w.text in _REMAINS for w in found[max(0, n - 2) : n])
+
+
+def _waved(found: Sequence[Word]) -> list[Denial]:
+    """Figures of speech that do without something: "Hold the Dyes", "Nothing to Dial In", "Minus the Ducks"."""
+    waved: list[Denial] = []
+    for n, word in enumerate(found[:-1]):
+        before, after = found[n - 1] if n else None, found[n + 1].text
+        opens = before is None or before.kind == "sign" or before.text in ("and", "to", "can", "just", "then")
+        calls = word.text in _WAVED and after in ("the", "your", "that", "those", "all") and opens
+        calls = calls or (word.text in ("goodbye", "farewell") and after == "to")
+        if word.text == "none" and found[n + 1].kind == "word" and after not in ("of", "other", "but"):
+            waved.append(Denial(False, n, n + 1, _denial_end(found, n + 1), waved=True))
+        elif calls or (word.text == "nothing" and after == "to"):
+            waved.append(Denial(False, n, n + 2, _absence_end(found, n + 2), waved=True))
+    return waved
+
+
+def _absence_end(found: Sequence[Word], start: int, *, han: bool = False) -> int:
     """Where a list of absent things ends: "alcohol, dyes and silicones | , but"."""
-    at = start
+    at, closed = start, False
     while at < len(found):
         text = found[at].text
-        if text in _HARD_STOPS or text in ("but",):
+        if han and found[at].kind in ("word", "code"):
+            return at  # what a Chinese word denies is Chinese
+        if text in _HARD_STOPS or text in ("but", "means", "mean") or (closed and text == "and"):
             return at
+        closed = closed or (text == "and" and at > start)
         if text == "from" and found[at - 1].text in ("and", "or", ","):
             at += 1
             continue
-        if text in _ABSENCE_STOPS and at > start:
+        if text in _ABSENCE_STOPS and at > start and not _joined(found, at):
             return at - (found[at - 1].text in ("and", "or", ","))
         if text == "," and not _list_goes_on(found, at + 1):
             return at
@@ -125,9 +183,15 @@ def _absence_end(found: Sequence[Word], start: int) -> int:
     return at
 
 
+def _joined(found: Sequence[Word], at: int) -> bool:
+    """Whether a hyphen ties a word to the one before: the "in" of "built-in"."""
+    return at > 1 and found[at - 1].text == "-" and found[at - 1].end == found[at].start
+
+
 def _list_goes_on(found: Sequence[Word], at: int) -> bool:
     """Whether after a comma a list closes with "or"/"and" before anything else happens."""
-    if at + 1 < len(found) and found[at].text in ("and", "but", "so") and found[at + 1].text in _SUBJECTS:
+    joined = at + 1 < len(found) and found[at].text in ("and", "but", "so")
+    if joined and (found[at + 1].text in _SUBJECTS or found[at + 1].text in ("the", "a")):
         return False
     for word in found[at : at + 8]:
         if word.text in _ABSENCE:
@@ -227,6 +291,8 @@ def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, 
     for denial in denials:
         for n in range(denial.first, denial.last):
             word = found[n]
+            if word.text in _BITS and n + 1 < len(found) and found[n + 1].text == "of":
+                continue
             if word.kind in ("word", "han", "code") and word.text not in function and word.text not in _EMPTY:
                 other = denied.get(n)
                 if (
@@ -238,6 +304,23 @@ def denied_words(found: Sequence[Word], denials: Sequence[Denial]) -> dict[int, 
                 else:
                     denied[n] = denial
     return denied
+
+
+def barred_pairs(found: Sequence[Word], denied: dict[int, Denial]) -> list[tuple[frozenset[str], int, int]]:
+    """What is denied only of something: "no app for smart TVs" as the stems of both and the words they span."""
+    function = vocabulary().function
+    pairs: list[tuple[frozenset[str], int, int]] = []
+    for denial in set(denied.values()):
+        at = denial.last
+        if not denial.absent or at + 1 >= len(found) or found[at].text not in _OF_WHAT:
+            continue
+        end = next((n for n in range(at + 1, len(found)) if found[n].kind == "sign" or found[n].text in function), -1)
+        end = len(found) if end < 0 else end
+        stems = {w.stem for w in found[at + 1 : end] if w.kind in ("word", "code")}
+        heads = {found[n].stem for n, d in denied.items() if d is denial}
+        if stems and heads:
+            pairs.append((frozenset(stems | heads), denial.first, end - 1))
+    return pairs
 
 
 def without_prefix(word: str) -> str:

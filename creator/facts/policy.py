@@ -13,6 +13,7 @@ from creator.facts.vocabulary import vocabulary
 
 LONGEST_TITLE = 150
 TWICE = "the same phrase twice"
+BREAKS_OFF = "the title breaks off"
 UNFINISHED = listed(
     "a an and as at because but for from if into its nor of or our per plus than that the their to until via "
     "when which while who whose with without your & , : ; - ( [ / + |"
@@ -22,6 +23,7 @@ UNFINISHED_PART = listed("a an and & or nor the your our its")  # before a mark 
 UNREADABLE = "\ufffd"  # what is left of a character that a decoder could not read
 _MARKS = re.compile(r"(?:[!?]\s*){2,}$|[!?]{2,}|([,;:])\1|\.{4,}")
 _SPACED = re.compile(r"(?<![a-z])(?:[a-z] ){4,}[a-z](?![a-z])")
+_POINTED = listed("times twice half double triple beats beat know love imagine fancy try picture top see say need want")
 MAY_REPEAT = listed("very so bye yum knock tick cha pad bora chop choo")
 
 
@@ -48,8 +50,10 @@ def quality_faults(title: str, folded: str, found: tuple[Word, ...]) -> list[Pol
         return [PolicyFault(FindingKind.CHANNEL, (0, len(folded)), "a title has at least two words")]
     last = found[-2] if found[-1].text == "+" and found[-2].kind == "number" else found[-1]
     before = spoken[-2].text
-    if last.text in UNFINISHED or (last.text in MAYBE_UNFINISHED and not _phrasal(before, spoken)):
-        faults.append(PolicyFault(FindingKind.CHANNEL, (last.start, last.end), "the title breaks off"))
+    if (last.text in UNFINISHED and not (last.text == "that" and _points(before))) or (
+        last.text in MAYBE_UNFINISHED and not _phrasal(before, spoken)
+    ):
+        faults.append(PolicyFault(FindingKind.CHANNEL, (last.start, last.end), BREAKS_OFF))
     for one, two in pairwise(spoken):
         if one.text == two.text and one.kind == "word" and one.text not in MAY_REPEAT:
             faults.append(PolicyFault(FindingKind.CHANNEL, (one.start, two.end), "the same word twice in a row"))
@@ -98,12 +102,19 @@ def _names(text: str) -> bool:
     return text not in vocabulary().function and vocabulary().is_thing(text)
 
 
+def _points(before: str) -> bool:
+    """Whether a last "that" points at something: "A Wand for That", "Four Times That"; but "The Kettle That"."""
+    return before in vocabulary().function or before in _POINTED
+
+
 def _phrasal(before: str, spoken: list[Word]) -> bool:
     """Whether a last "on" or "in" belongs to a verb: "Dive In", "Put the Kettle On"."""
     particle = listed(
         "put keep turn switch leave have try bring get dive drop stop come "
         "tune log sign settle tuck snuggle pop built thrown set cut"
     )
+    if before.endswith(("self", "selves")) or before in ("it", "them", "you", "us", "me"):
+        return True
     return before in particle or before.endswith("ed") or any(w.text in particle for w in spoken[:2])
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from creator.facts.rivals import rival_claims
 from creator.facts.text import Word, listed
 from creator.facts.vocabulary import base_forms, vocabulary
 
@@ -30,7 +31,9 @@ class Rank:
     rule: str = ""
 
 
-def read_ranks(folded: str, found: Sequence[Word], stated: str, spoken: frozenset[str]) -> list[Rank]:
+def read_ranks(
+    folded: str, found: Sequence[Word], stated: str, spoken: frozenset[str], product: frozenset[str] = frozenset()
+) -> list[Rank]:
     """Superlatives, ranks and promises that the ad does not make itself.
 
     Args:
@@ -38,12 +41,16 @@ def read_ranks(folded: str, found: Sequence[Word], stated: str, spoken: frozense
         found: its words.
         stated: the ad's fields, folded and joined by line breaks.
         spoken: the ad's words as written (folded).
+        product: stems of the product's name.
     """
     ranks: list[Rank] = []
     vocab = vocabulary()
     for match in vocabulary().pattern("rank", "phrases").finditer(folded):
-        if match.group() not in stated:
+        if match.group() not in stated and not _counts_off(folded, match):
             ranks.append(_rank(found, match.start(), match.end()))
+    for start, end in rival_claims(folded, found, product):
+        if folded[start:end] not in stated:
+            ranks.append(_rank(found, start, end))
     for match in _MOST.finditer(folded):
         if match.group() not in stated and not any(
             m.start() <= match.start() < m.end() for m in _MAKE_MOST.finditer(folded)
@@ -69,6 +76,15 @@ def read_ranks(folded: str, found: Sequence[Word], stated: str, spoken: frozense
             if not any(r.first <= rank.first <= r.last for r in ranks):
                 ranks.append(Rank(rank.first, rank.last, LAW))
     return ranks
+
+
+def _counts_off(folded: str, match: re.Match[str]) -> bool:
+    """Whether "number one" only counts things off: "half off clean number one"."""
+    before = re.search(r"([a-z]+) $", folded[: match.start()])
+    if before is None or "number" not in match.group():
+        return False
+    word = before.group(1)
+    return word not in vocabulary().function and word not in _ARENAS and vocabulary().meanings.knows(word)
 
 
 def _is_superlative(text: str) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from creator.core.records import Finding, FindingKind
+from creator.facts.paraphrase import paraphrased_stems
 from creator.facts.products import LIST_JOINS, OFFERS, Phrase, Products, Role, compounds, cut
 from creator.facts.reading import Reading
 from creator.facts.slots import Named, Slot, read_slots
@@ -160,7 +161,8 @@ def _other_sort(reading: Reading, word: Word) -> bool:
 
 def _drops(reading: Reading, words: Sequence[int]) -> Phrase | None:
     """The ad's phrase for a thing, if the title leaves out what makes it a thing of its own: single-use, decaf, dog."""
-    head, said = reading.words[words[-1]].stem, {w.stem for w in reading.words}
+    head = reading.words[words[-1]].stem
+    said = {w.stem for w in reading.words} | paraphrased_stems(reading.folded.text)
     lost: Phrase | None = None
     phrases = reading.facts.products.with_stem(head, Role.OFFERED)
     for phrase in [p for p in phrases if p.passage.field == "title"] or phrases:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from creator.core.records import Finding, FindingKind
-from creator.facts.conditions import GENERIC, content_stems
+from creator.facts.conditions import GENERIC, GIVEN, content_stems
 from creator.facts.quantities import AT_LEAST, AT_MOST, Quantity
 from creator.facts.reading import Reading
 from creator.facts.stated import Fact
@@ -27,6 +27,12 @@ _EXTRA = frozenset(stem_of(w) for w in ("cost", "costs", "extra", "hired", "orde
 _ANY = listed("any every all each anytime daily whenever always")
 _ALWAYS = re.compile(r"\b(?:any ?time|(?:any|every|all|each) (?:day|week|night|evening)s?|daily|seven days)\b")
 _OUTRIGHT = re.compile(r"(?<![-\w])(?:free|included|includes|including|complimentary)(?![-\w])")
+_IS_EXTRA = re.compile(
+    r"(?:^|[.;,:] |\b(?:but|and) )(?:an? |the |our |any )?((?:[\w'-]+ ){1,4}?)"
+    r"(?:(?:is|are) available (?:for|at) (?=[$€£¥]?\d)|(?:is|are|costs?|comes? at) (?:an )?"
+    r"(?:[$€£¥]?\d[\d.,]* ?[$€£¥]? )?(?:optional )?extra\b(?! [a-z]{3,}(?<!each)(?<!per)))"
+)
+_NEAR_WORDS = 4
 _UNLIMITED = re.compile(r"\bunlimited\b")
 
 
@@ -42,6 +48,7 @@ def restricted_findings(reading: Reading) -> Iterator[Finding]:
             return
     yield from _any_day(reading)
     yield from _paid_extras(reading)
+    yield from _charged_apart(reading)
     yield from _unlimited(reading)
 
 
@@ -56,17 +63,37 @@ def _unrestricted(reading: Reading, claim: Quantity) -> Fact | None:
     own_base = _base(claim)
     most = claim.relation == AT_MOST and all(own_base >= other for other in others)
     least = claim.relation == AT_LEAST and all(own_base <= other for other in others)
-    if not others or most or least:
+    loose = any(w.text in _ANY for w in reading.words)
+    if not others or most or (least and not loose):
         return None  # "up to" the most and "from" the least hold without conditions
     said = {w.stem for w in reading.words}
+    elsewhere = _of_a_rival(reading, stating, alike, said)
+    if elsewhere is not None:
+        return elsewhere
     for fact in stating:
         own = _restriction(fact, reading.facts.known.product)
         rivals = [f for f in alike if _beside(fact, f) and _base(f.quantity) != _base(claim)]
-        if not own or own & said or not rivals:
+        common = frozenset[str]().union(*(r.around for r in rivals))
+        if not own or (own - common or own) & said or not rivals:
             return None
         if not is_money(claim.units[0]) and not any(_restriction(f, reading.facts.known.product) for f in rivals):
             return None
     return stating[0]
+
+
+def _of_a_rival(reading: Reading, stating: list[Fact], alike: list[Fact], said: set[str]) -> Fact | None:
+    """The fact whose amount the title gives for what the ad gives another: "£19 from the driver" of "£19 online"."""
+    named = reading.facts.known.product
+    own = frozenset[str]().union(*(f.near for f in stating))
+    amounts = {_base(q) for q in reading.quantities}
+    for fact in alike:
+        if is_money(fact.quantity.units[0]) and _base(fact.quantity) not in amounts:
+            rival = {s for s in _restriction(fact, named) - own if not s.isdigit()}
+            if (own - fact.near) & said:
+                continue  # it says its own words too
+            if rival and rival <= said and any(_beside(fact, f) for f in stating):
+                return stating[0]
+    return None
 
 
 def _base(quantity: Quantity) -> Fraction:
@@ -115,7 +142,7 @@ def _any_day(reading: Reading) -> Iterator[Finding]:
     """ "£9 any day" and "any two nights from £245" of what the ad sells for some days of the week."""
     text = reading.folded.text
     match = _ALWAYS.search(text)
-    priced = [q for q in reading.quantities if is_money(q.units[0])]
+    priced = [q for q in reading.quantities if is_money(q.units[0]) or (q.units[0] is PERCENT and not q.part)]
     loose = next((n for n, w in enumerate(reading.words) if w.text in _ANY), None)
     if not priced or loose is None or (match is not None and match.group() in reading.facts.stated):
         return
@@ -123,7 +150,9 @@ def _any_day(reading: Reading) -> Iterator[Finding]:
         limit = next((c for c in clause.conditions if c.kind == "weekday"), None)
         if limit is None or any(w.stem in limit.stems for w in reading.words):
             continue
-        same = any(q.low == p.low and is_money(q.units[0]) for q in clause.quantities for p in priced)
+        same = any(
+            q.low == p.low and q.units[0].dimension == p.units[0].dimension for q in clause.quantities for p in priced
+        )
         if same or (match is not None and _near_price(reading, clause.passage.field, clause.first, priced)):
             yield reading.finding(
                 FindingKind.SCOPE,
@@ -169,6 +198,29 @@ def _paid_extras(reading: Reading) -> Iterator[Finding]:
                     FindingKind.NEGATION, min(n, at), max(n, at), 0.85, fact.evidence, fact.passage.field
                 )
                 return
+
+
+def _charged_apart(reading: Reading) -> Iterator[Finding]:
+    """ "All your diesel included" where "diesel is extra"."""
+    match = GIVEN.search(reading.folded.text)
+    if match is None:
+        return
+    for passage in reading.facts.passages:
+        for extra in _IS_EXTRA.finditer(passage.folded.text):
+            subject = content_stems([w for w in passage.words if extra.start(1) <= w.start < extra.end(1)])
+            stems = subject - reading.facts.known.product - GENERIC
+            at = [n for n, w in enumerate(reading.words) if w.stem in stems and w.kind == "word"]
+            near = [n for n in at if abs(_index(reading, match.start()) - n) <= _NEAR_WORDS]
+            if stems and near:
+                first = next(n for n, w in enumerate(passage.words) if w.start >= extra.start(1))
+                yield reading.finding(
+                    FindingKind.NEGATION, near[0], near[-1], 0.85, passage.quote(first, first), passage.field
+                )
+                return
+
+
+def _index(reading: Reading, start: int) -> int:
+    return next((n for n, w in enumerate(reading.words) if w.end > start), 0)
 
 
 def _unlimited(reading: Reading) -> Iterator[Finding]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from creator.facts.conditions import GENERIC, Clause, Condition, content_stems
 from creator.facts.dates import read_dates
+from creator.facts.paraphrase import paraphrased_stems
 from creator.facts.quantities import Quantity
-from creator.facts.text import Word, listed
+from creator.facts.text import Word, listed, stem_of
+from creator.facts.units import COUNT, is_money, unit_forms
 from creator.facts.vocabulary import vocabulary
 
 _TIMES = listed(
@@ -22,6 +24,33 @@ _TIMES = listed(
 _SOLD = listed("room meal trip night day stay step")  # "20% off every room" is no figure of speech
 _NEWCOMERS = listed("new newcomer newcomers first join joining joiners welcome switch switching")
 _PAIR = listed("pair both couple second two twin duo")
+_AGAIN = re.compile(
+    r"(?:each|every)(?: and every| single)? (?:time|visit|trip)|(\w+) after \1|as often as"
+    r"|as many (?:\w+ )?as|whenever|always"
+)
+_PARTS = re.compile(r"\b(?:mainland|contiguous|metropolitan|central|greater|inner|zones?)\b")
+_SERVED = frozenset(
+    stem_of(w)
+    for w in (
+        "deliver",
+        "delivered",
+        "ship",
+        "shipping",
+        "postage",
+        "post",
+        "send",
+        "collect",
+        "cover",
+        "free",
+        "sell",
+        "available",
+        "valid",
+    )
+)
+_TIED = frozenset({"only", "plan", "audience"})
+_TIERS = frozenset(
+    stem_of(w) for w in ("plan", "tier", "package", "version", "edition", "ticket", "model", "membership")
+)
 _DAYS = re.compile(r"any ?time|(?:every|any|each) day|daily|seven days")
 _FREE = re.compile(r"(?<!-)(?<!- )\bfree\b(?! (?:from|of)\b)(?!-)")
 _WHO = listed("audience age only after with first place")
@@ -68,6 +97,7 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
         m for m in vocabulary().pattern("scope", "universal").finditer(title.text) if not _harmless(title, m, stated)
     ]
     name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
+    title = replace(title, stems=title.stems | paraphrased_stems(title.text))
     for match in universals:
         topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
         for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
@@ -76,8 +106,11 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
                 for c in clause.conditions
                 if _limits(c, match.group(), title.text[match.end() : match.end() + 10])
                 and not _kept(c, title, name, universal=True)
+                and not _reached(c, title, clauses)
+                and (c.kind != "place" or clause.stems & _SERVED)
             ]
-            if shared >= 2 and broken:
+            tier = shared and any(c.kind in _TIED for c in broken) and bool(_noun_stems(title) & _TIERS)
+            if (shared >= 2 or tier) and broken:
                 return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
         season = next(
             (
@@ -104,8 +137,9 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
             [
                 k
                 for k in c.conditions
-                if k.kind not in ("bar", "age", "within", "weekday", "months")
+                if k.kind not in ("bar", "age", "within", "weekday", "months", "frequency")
                 and not _kept(k, title, name, universal=False)
+                and not _reached(k, title, clauses)
             ],
         )
         for c in stating
@@ -118,6 +152,9 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
 
 def _limits(condition: Condition, universal: str, after: str) -> bool:
     """Whether a condition speaks against a universal: days against "every day", everything else against the rest."""
+    again = _AGAIN.fullmatch(universal) is not None
+    if condition.kind == "frequency" or again:
+        return again and condition.kind in ("frequency", "first", "weekday", "date", "within", "months")
     if condition.kind == "weekday" and after.startswith((" order", " purchase", " deliver")):
         return True
     return (condition.kind in ("weekday", "within", "months")) == bool(
@@ -162,19 +199,14 @@ def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
     )
     free = clause.free and bool(re.search(r"\bfree\b", title.text))
     opening = 2 * ("clos" in clause.stems and "open" in title.stems)
-    eligible = any(c.kind in _WHO for c in clause.conditions)
-    return (
-        len(words - name)
-        + 2 * amounts
-        + free
-        + (eligible and bool(words - name))
-        + (free and bool(words & name))
-        + opening
-    )
+    eligible = any(c.kind in _WHO and words - name - c.stems for c in clause.conditions)
+    return len(words - name) + 2 * amounts + free + eligible + (free and bool(words & name)) + opening
 
 
 def _narrowed(title: Title, match: re.Match[str], clauses: Sequence[Clause]) -> Dropped | None:
     """Whether the title says "all sailings" of what the ad gives for "Tuesday sailings", or for one part of several."""
+    if match.group() == "both":
+        return None
     first, last = _words_in(title.words, match.start(), match.end())
     noun = next(
         (w for w in title.words[last + 1 : last + 4] if w.kind == "word" and w.stem in _stems_of(clauses)), None
@@ -224,7 +256,7 @@ def _kept(condition: Condition, title: Title, name: frozenset[str], *, universal
     spoken = {w.text for w in title.words}
     if condition.quantities:
         pair = bool(spoken & _PAIR) and any(q.low == 2 for q in condition.quantities)
-        return pair or any(q.low in (t.low, t.high) for q in condition.quantities for t in title.quantities)
+        return pair or any(_same(q, t) for q in condition.quantities for t in title.quantities)
     if condition.kind == "varies":
         return bool(condition.keep & spoken) or "up to" in title.text
     if condition.kind in ("threshold", "after") and not condition.quantities:
@@ -240,6 +272,10 @@ def _kept(condition: Condition, title: Title, name: frozenset[str], *, universal
     if condition.kind == "date":
         dates = read_dates(title.words)
         return bool(dates) or bool(spoken & {"limited", "until"})
+    if condition.kind == "place" and universal and (part := _PARTS.search(condition.text)) is not None:
+        return part.group() in spoken
+    if condition.kind == "first" and not universal and _lasting(title):
+        return True  # "free for 12 months" of the first year
     if condition.kind == "first" and universal:
         return "first" in spoken or "new" in spoken
     if condition.keep & spoken:
@@ -247,12 +283,59 @@ def _kept(condition: Condition, title: Title, name: frozenset[str], *, universal
     if condition.kind == "object":
         own = condition.stems - GENERIC - name
         return not own or bool(own & title.stems)
+    if universal and condition.kind in ("with", "plan", "audience"):
+        narrow = condition.stems - _noun_stems(title) - name
+        return not condition.stems or bool(narrow & title.stems)
     return bool(condition.stems & title.stems) and not (universal and condition.kind in ("selection", "plan"))
+
+
+def _reached(condition: Condition, title: Title, clauses: Sequence[Clause]) -> bool:
+    """Whether the title's count of the product costs enough: "two tubes" at €19 are an order over €35."""
+    least = [q for q in condition.quantities if is_money(q.units[0])]
+    if condition.kind != "threshold" or not least:
+        return False
+    prices = [
+        q.low
+        for c in clauses
+        if c.passage.field == "attributes.price"
+        for q in c.quantities[:1]
+        if is_money(q.units[0])
+    ]
+    counts = [q.low for q in title.quantities if q.units[0] is COUNT and q.low > 1]
+    return any(count * price >= q.low for count in counts for price in prices for q in least)
+
+
+def _same(one: Quantity, two: Quantity) -> bool:
+    """Whether two amounts are one: "48 hours", "two days"."""
+    if one.low in (two.low, two.high):
+        return True
+    unit, other = one.units[0], two.units[0]
+    return unit.dimension == other.dimension and unit.base(one.low) in (other.base(two.low), other.base(two.high))
+
+
+def _lasting(title: Title) -> bool:
+    times = {unit_forms()[name].dimension for name in ("second", "month")}
+    return any(q.units[0].dimension in times for q in title.quantities)
+
+
+def _noun_stems(title: Title) -> frozenset[str]:
+    """Stems of the things a title speaks of as "any", "every" or "all": up to three words after these."""
+    after = {
+        w.stem
+        for n, word in enumerate(title.words)
+        if word.text in ("any", "every", "all", "each", "whichever", "whatever", "which")
+        for w in title.words[n + 1 : n + 4]
+    }
+    return frozenset(after)
 
 
 def _harmless(title: Title, match: re.Match[str], stated: str) -> bool:
     """ "every morning", "all you need", "any two": nothing is claimed of all products, customers or orders."""
     _, at = _words_in(title.words, match.start(), match.end())
+    if title.text[match.end() :].startswith("-") or title.text[: match.start()].endswith("-"):
+        return True  # an "all-mountain" set
+    if re.match(r" corner of (?:the |our )?\w", title.text[match.end() :]):
+        return False
     if match.group() in ("each", "every", "all", "any", "never", "both", "whole", "entire"):
         after = title.words[at + 1] if at + 1 < len(title.words) else None
         if (
