@@ -112,6 +112,10 @@ def match(
         return Match(fitting[0], False, loose=True)
     if fitting:
         stated = [f for f in fitting if f.derived != LISTED]
+        named_so = claim.units[0] is not COUNT or any(claim.counted & (f.quantity.counted | f.near) for f in stated)
+        other = None if named_so else next((f for f in rivals if f not in equal and _counts_just(claim, f)), None)
+        if other is not None:
+            return Match(other, False)  # "six cabins" of a boat that sleeps six in three cabins
         if not stated and _contradicted(claim, [f for f in rivals if not f.derived], equal):
             return Match(
                 next(f for f in rivals if not f.derived and f not in equal and claim.counted & f.quantity.counted),
@@ -121,7 +125,15 @@ def match(
         rival = (
             None
             if claim.relation in (OVER, UNDER)
-            else _better(claim, fitting, chunk, said, [f for f in rivals if f not in equal and not f.derived], named)
+            else _better(
+                claim,
+                fitting,
+                chunk,
+                said,
+                [f for f in rivals if f not in equal and not f.derived],
+                named,
+                beside.counts,
+            )
         )
         if rival is None or follows(claim, beside, facts) is not None:
             return Match(best, True)
@@ -155,7 +167,10 @@ def match(
 
 def _at_rate(claim: Quantity, fact: Fact) -> Fact:
     """The fact per the claim's time: "900 litres an hour" are 15 litres a minute."""
-    forms, own = unit_forms(), fact.quantity
+    own = fact.quantity
+    if not own.rate or not claim.rate:
+        return fact
+    forms = unit_forms()
     per, said = forms.get(own.rate), forms.get(claim.rate)
     if per is None or said is None or per.name == said.name or per.dimension != said.dimension:
         return fact
@@ -252,6 +267,13 @@ def _words(stems: frozenset[str]) -> frozenset[str]:
     return frozenset(stem for stem in stems if " " not in stem)
 
 
+def _counts_just(claim: Quantity, fact: Fact) -> bool:
+    """Whether a fact gives the number of the very thing that the claim counts."""
+    own, after = fact.quantity, fact.passage.words[fact.quantity.last + 1 : fact.quantity.last + 2]
+    plain = own.units[0] is COUNT and own.relation == IS and own.low > 1 and not fact.derived
+    return plain and any(w.stem in claim.counted and w.text.endswith("s") for w in after)
+
+
 def _is_verb(text: str) -> bool:
     verbs = vocabulary().meanings.verbs
     return any(form in verbs for form in base_forms(text))
@@ -264,6 +286,7 @@ def _better(
     said: frozenset[str],
     rivals: Sequence[Fact],
     named: frozenset[str],
+    counts: frozenset[Fraction],
 ) -> Fact | None:
     """A rival figure that the title's words single out against every one that matches ("noise cancelling on")."""
     own = frozenset[str]().union(*(f.near for f in fitting))
@@ -273,17 +296,20 @@ def _better(
     for rival in rivals:
         if rival.quantity.cut != claim.cut or rival.passage.field not in fields:
             continue
-        for_rival = (chunk or said) & (rival.near - own - named)
+        alike = f" {rival.quantity.units[0].dimension}"  # another amount of its own kind ties it to nothing
+        for_rival = frozenset(s for s in (chunk or said) & (rival.near - own - named) if not s.endswith(alike))
         if amount_tokens([rival.quantity]) & said:
-            alike = rival.quantity.units[0] == fitting[0].quantity.units[0]
+            same = rival.quantity.units[0] == fitting[0].quantity.units[0]
             if (
-                alike
+                same
                 and _words(for_rival)
                 and _words(said & (own - rival.near))
                 and not _words(chunk & (own - rival.near))
             ):
                 return rival  # "15% in the cafe, 10% in the shop" of 10% and 15%
             continue  # the title names that amount too, for what it belongs to
+        if rival.quantity.units[0] is COUNT and rival.quantity.low in counts:
+            continue
         if not chunk and len(for_rival) < 2 and not for_rival & SWITCHES:
             continue  # the amount stands alone between commas; one word elsewhere does not tie it to another
         for_own = said & ((own | (around - rival.around)) - rival.near - {claim.rate})

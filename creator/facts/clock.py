@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from creator.facts.numbers import read_figures
+from creator.facts.numbers import small_number
 from creator.facts.text import Word, listed
 
 HALF_DAY, DAY = 12 * 60, 24 * 60
@@ -170,6 +170,10 @@ def _spoken(found: Sequence[Word], at: int) -> Clock | None:
 
 def _bare_span(found: Sequence[Word], at: int, hour: int) -> Clock | None:
     """The first or second figure of "from 9 to 4", "between nine and five" where nothing follows to be counted."""
+    if _text(found, at - 1) in _OPENS and _text(found, at + 1) in _JOINS and at + 2 < len(found):
+        end = _numeric(found, at + 2) or _spoken(found, at + 2)
+        if end is not None and not end.bare:
+            return Clock(hour * 60, False, "", True, at, at)
     for start, end in ((at, at + 2), (at - 2, at)):
         if (
             _text(found, start - 1) in _OPENS
@@ -183,9 +187,8 @@ def _bare_span(found: Sequence[Word], at: int, hour: int) -> Clock | None:
 
 
 def _hour(found: Sequence[Word], at: int) -> int:
-    figures = read_figures(found[at : at + 1])
-    value = figures[0].value if figures and not figures[0].part and not figures[0].ordinal else 0
-    return int(value) if value in range(1, 13) else 0
+    hour = small_number(found[at]) if 0 <= at < len(found) else 0
+    return hour if hour <= HALF_DAY // 60 else 0
 
 
 def _bare(found: Sequence[Word], first: int, last: int, hour: int) -> Clock | None:

@@ -10,10 +10,13 @@ from itertools import combinations, pairwise
 from creator.facts.clock import read_clocks
 from creator.facts.passages import Passage
 from creator.facts.quantities import IS, Quantity
-from creator.facts.stated import CARRIED, LISTED, PAIR, PRODUCT, Fact, said_stems
-from creator.facts.text import Word
+from creator.facts.stated import CARRIED, LISTED, PAIR, PRODUCT, Fact, is_bare, said_stems
+from creator.facts.text import Word, listed
 from creator.facts.units import COUNT, PERCENT, is_money, unit_forms
+from creator.facts.vocabulary import stems
 
+_PIECES = stems("pieces items parts things elements components")
+_ARRIVES = listed("arrives arriving arrival reaches ends ending finishes finishing returns returning until back lands")
 _PARTS = frozenset(("and", "or", "plus", ",", ";", ":", ".", "orders", "order"))
 
 
@@ -30,6 +33,7 @@ def composed_facts(passage: Passage, stated: Sequence[Fact]) -> list[Fact]:
         *_areas(passage, [*stated, *measures]),
         *_over_time(stated),
         *_introduced(passage, stated),
+        *_enumerated(passage, stated),
     ]
 
 
@@ -72,13 +76,41 @@ def _singled(fact: Fact) -> frozenset[str]:
 
 
 def _carried(facts: Sequence[Fact]) -> Iterator[Fact]:
-    """ "24 litres, extends to 30", "14 months for the price of 12": a bare figure in the unit of the one before."""
-    for one, two in pairwise(facts):
+    """ "24 litres, extends to 30", "110 or 220 volts": a bare figure in the unit of the one beside it."""
+    for one, two in (*pairwise(facts), *((b, a) for a, b in pairwise(facts) if _listed_with(a, b))):
         a, b = one.quantity, two.quantity
         if b.units[0] is not COUNT or b.counted or a.units[0] in (COUNT, PERCENT) or is_money(a.units[0]):
             continue
-        if one.passage.sentence_at(a.first) == one.passage.sentence_at(b.first):
+        if one.passage.sentence_at(a.first) == one.passage.sentence_at(b.first) and is_bare(one.passage.words, b):
             yield replace(two, quantity=replace(b, units=a.units), derived=CARRIED)
+
+
+def _listed_with(one: Fact, two: Fact) -> bool:
+    between = [w.text for w in one.passage.words[one.quantity.last + 1 : two.quantity.first]]
+    return between in (["and"], ["or"], [","], ["/"], ["&"])
+
+
+def _enumerated(passage: Passage, facts: Sequence[Fact]) -> list[Fact]:
+    """ "4 plates, 4 bowls and 4 mugs" are twelve pieces."""
+    made: list[Fact] = []
+    counts = [f for f in facts if f.quantity.units[0] is COUNT and f.quantity.relation == IS]
+    at = 0
+    while at < len(counts):
+        end = at + 1
+        while end < len(counts) and _goes_on(counts[end - 1], counts[end]):
+            end += 1
+        if end - at > 1:
+            total = sum((f.quantity.low for f in counts[at:end]), Fraction(0))
+            whole = replace(counts[at].quantity, low=total, high=total, counted=_PIECES)
+            made.append(Fact(whole, passage, _PIECES, counts[at].around, "in all"))
+        at = end
+    return made
+
+
+def _goes_on(one: Fact, two: Fact) -> bool:
+    """Whether two counts stand in one list: "4 plates, 4 bowls"."""
+    between = [w.text for w in one.passage.words[one.quantity.last + 1 : two.quantity.first]]
+    return 1 < len(between) <= 5 and between[-1] in (",", "and", "plus", "&") and "." not in between
 
 
 def _pairs_of(passage: Passage) -> list[Fact]:
@@ -106,9 +138,11 @@ def _spans(passage: Passage) -> list[Fact]:
     made: list[Fact] = []
     found, minute = passage.words, unit_forms()["minute"]
     for start, end in pairwise(read_clocks(found)):
-        if start.side != "start" or end.side != "end" or end.first != start.last + 2:
-            continue
         first, last = passage.sentence_at(start.first)
+        spans = start.side == "start" and end.side == "end" and end.first == start.last + 2
+        lasts = end.first < last and any(w.text in _ARRIVES for w in found[start.last + 1 : end.first])
+        if not spans and not (lasts and start.sure and end.sure):
+            continue
         around = said_stems(found[first:last])
         made += [
             Fact(

@@ -18,12 +18,14 @@ PACKS = listed(
     "packet sachet roll packung flasch"
 )
 _TOGETHER = listed("total altogether combined both together pair all overall duo twin whole entire 一 合 共 合計")
-_ADDED = listed("plus brings bring makes make totals adds added sum comes") | _TOGETHER
+_ADDED = listed("plus brings bring makes make totals including inclusive incl adds added sum comes") | _TOGETHER
 _LESS = listed(
     "less cheaper off saving save saves saved savings under reduced knocks knocked lower cut cuts extra more dearer "
-    "difference costs cost adds keep keeps pocket bonus gain gains grows grow extends top supplement longer shorter "
-    "heavier lighter taller wider gap upgrade 省 减 減 便 惠 差 得 安"
+    "difference between range travel costs cost adds keep keeps pocket bonus gain gains grows grow extends top "
+    "supplement longer shorter heavier lighter taller wider gap upgrade 省 减 減 便 惠 差 得 安"
 )
+_CHEAPER = _LESS | listed("instead was now reduced down only just statt")
+_WHOLE = _TOGETHER | _LESS
 _EACH = listed("each apiece every per one single 每 每个 各")
 _SPARE = listed("spar extra bonus reserv addition additional")
 _FREE = listed("free gratis gratuit 送 無料")
@@ -45,6 +47,7 @@ class Said:
         counts: how many things its other counts name; what it takes for granted ("two tubes").
         each: stems of the things that "each", "every", "per", "a" or "one" single out.
         sizes: its other amounts in base units, by dimension.
+        single: a count right before the amount makes it that of one thing ("two 23 kg cases").
     """
 
     words: frozenset[str]
@@ -52,6 +55,7 @@ class Said:
     counts: frozenset[Fraction]
     each: frozenset[str]
     sizes: Mapping[str, Fraction]
+    single: bool = False
 
 
 def follows(claim: Quantity, said: Said, facts: Sequence[Fact]) -> frozenset[Fraction] | None:
@@ -70,23 +74,29 @@ def follows(claim: Quantity, said: Said, facts: Sequence[Fact]) -> frozenset[Fra
     own = [f for f in facts if f.quantity.low == f.quantity.high and f.derived in _SOUND]
     value = claim.units[0].base(claim.low)
     within = _HALF_CENT if is_money(claim.units[0]) else Fraction(0)
+    alike = _alike(claim, own)
+    for derive in (_counts, _differences, _sums, _prices, _multiples, _shares, _rates, _ranges):
+        reach = _with_tops(own, facts) if derive in (_multiples, _ranges) and said.words & _WHOLE else own
+        for derived, used in derive(claim, said, reach, alike if reach is own else _alike(claim, reach)):
+            if abs(derived - value) <= within if derive is _shares else derived == value:
+                return frozenset() if used is None else frozenset((used,))
+    return None
+
+
+def _with_tops(own: Sequence[Fact], facts: Sequence[Fact]) -> list[Fact]:
+    """The amounts with the high ends of ranges as amounts of their own, and with pairs."""
     tops = [
-        replace(f, quantity=replace(f.quantity, low=f.quantity.high))
+        replace(f, quantity=replace(f.quantity, low=f.quantity.high), lowest=f.quantity.low)
         for f in facts
         if f.quantity.low < f.quantity.high and f.derived in _SOUND
     ]
-    tops += [f for f in facts if f.derived == PAIR]
-    for derive in (_counts, _differences, _sums, _prices, _multiples, _shares):
-        for derived, used in derive(claim, said, [*own, *tops] if derive is _multiples else own):
-            if abs(derived - value) <= (within if derive is _shares else 0):
-                return frozenset() if used is None else frozenset((used,))
-    return None
+    return [*own, *tops, *(f for f in facts if f.derived == PAIR)]
 
 
 _Derived = Iterator[tuple[Fraction, Fraction | None]]
 
 
-def _counts(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
+def _counts(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """Counts from counts: three pairs are six, "four times" of 256 and 64, a spare one more."""
     if claim.units[0] is TIMES:
         for one, two in combinations((f for f in own if f.quantity.low > 0), 2):
@@ -106,11 +116,10 @@ def _counts(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
             yield fact.quantity.low + 1, None
 
 
-def _differences(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
+def _differences(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """One amount, or several of it, less another; two less what they cost together."""
     if claim.units[0] is COUNT or not (said.words & _LESS or "by" in said.words):
         return
-    alike = _alike(claim, own)
     for one, two in () if said.words & _APART else _named(said, alike):
         yield _base(one) - _base(two), None
         if one.quantity.rate == "month":
@@ -139,21 +148,21 @@ def _named(said: Said, alike: Sequence[Fact]) -> list[tuple[Fact, Fact]]:
     return both or pairs
 
 
-def _sums(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
+def _sums(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """Two amounts together: one that the title's words name, and another such or the ad's main price or size."""
     whole = claim.units[0] is COUNT and bool(said.stems & PACKS)
     if claim.units[0] is PERCENT or not (said.words & _ADDED or whole):
-        for one, two in _joined(claim, own):
+        for one, two in _joined(alike):
             yield one + two, None
         return
     if not said.words & _ADDED:
-        for one, two in combinations(_alike(claim, own), 2):
+        for one, two in combinations(alike, 2):
             if one.passage is two.passage and one.around == two.around and claim.counted & one.near & two.near:
                 yield _base(one) + _base(two), None
         return
     named: set[Fraction] = set()
     main: set[Fraction] = set()
-    for fact in _alike(claim, own):
+    for fact in alike:
         if fact.near & said.stems:
             named.add(_base(fact))
         if fact.passage.field == "title" or fact.passage.field.startswith("attributes."):
@@ -163,23 +172,25 @@ def _sums(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
     for one in named:
         for two in main - {one}:
             yield one + two, None
-    for one, two in _joined(claim, own):
+    for one, two in combinations(alike, 2):
+        if one.passage is two.passage and one.around == two.around and said.stems & (one.near | two.near):
+            yield _base(one) + _base(two), None
+    for one, two in _joined(alike):
         yield one + two, None
 
 
-def _joined(claim: Quantity, own: Sequence[Fact]) -> Iterator[tuple[Fraction, Fraction]]:
+def _joined(alike: Sequence[Fact]) -> Iterator[tuple[Fraction, Fraction]]:
     """Amounts that the ad itself adds up: "8.40 plus 3.30 deposit"."""
-    for one, two in combinations(_alike(claim, own), 2):
+    for one, two in combinations(alike, 2):
         words = one.passage.words[one.quantity.last + 1 : two.quantity.first]
         if one.passage is two.passage and len(words) < 4 and any(w.text in ("plus", "+") for w in words):
             yield _base(one), _base(two)
 
 
-def _prices(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
+def _prices(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """What one or several cost after a cut, with a fee, with one of them free."""
     if not is_money(claim.units[0]):
         return
-    alike = _alike(claim, own)
     cuts = [_base(f) for f in alike if f.quantity.cut]
     priced = [f for f in alike if not f.quantity.cut]
     shares = _cuts(said, own)
@@ -206,10 +217,22 @@ def _prices(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
                 yield price * (n - 1), used
         for n in (f.quantity.low for f in own if "pay" in f.near and f.quantity.units[0] is COUNT):
             yield price * n, None  # "buy four and pay for three"
-    for fact in priced:
-        for amount in own if not claim.rate and said.stems & fact.around else ():
+
+
+def _rates(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
+    """What a rate comes to for an amount: £19 an hour for two hours, 62 g per metre for 60 m."""
+    for fact in alike if not claim.rate and claim.units[0] is not COUNT else ():
+        for amount in own if said.stems & fact.around else ():
             if said.stems & amount.near and (times := _at_rate(fact.quantity, amount.quantity)):
                 yield _base(fact) * times, None
+
+
+def _ranges(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
+    """How far a range goes: from 70 to 120 cm are 50 cm."""
+    for fact in own if said.words & _LESS else ():
+        top, low = fact.quantity, fact.lowest
+        if low is not None and _same(claim, top) and claim.units[0] is not COUNT and claim.units[0] is not PERCENT:
+            yield top.units[0].base(top.low - low), None
 
 
 def _at_rate(rate: Quantity, amount: Quantity) -> Fraction | None:
@@ -231,12 +254,13 @@ def one_free(n: Fraction, own: Sequence[Fact]) -> bool:
     return False
 
 
-def meets(claim: Quantity, thing: str, stems: frozenset[str], facts: Sequence[Fact]) -> bool:
+def meets(claim: Quantity, thing: str, sold: frozenset[str], stems: frozenset[str], facts: Sequence[Fact]) -> bool:
     """Whether so many of the thing cost what an offer that the title names takes: two tubes at €19, "over €35".
 
     Args:
         claim: how many things the title names.
         thing: the stem of what it counts.
+        sold: stems of what a price is for.
         stems: the title's.
         facts: the ad's amounts.
     """
@@ -244,7 +268,7 @@ def meets(claim: Quantity, thing: str, stems: frozenset[str], facts: Sequence[Fa
         return False
     money = [f for f in facts if not f.derived and is_money(f.quantity.units[0])]
     prices = [f for f in money if f.passage.field.startswith("attributes.") and not f.quantity.cut]
-    if not any(thing in PACKS or thing == price.quantity.rate for price in prices):
+    if not any(thing in sold or thing == price.quantity.rate for price in prices):
         return False
     stems -= PACKS
     least = [f for f in money if f.quantity.relation in (AT_LEAST, OVER) and f not in prices and stems & f.around]
@@ -256,21 +280,28 @@ def meets(claim: Quantity, thing: str, stems: frozenset[str], facts: Sequence[Fa
     )
 
 
-def _multiples(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
+def _multiples(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """So many times one amount, when the title speaks of all together."""
     together = said.words & _TOGETHER or ({"between", "them"} <= said.words) or said.stems & PACKS
-    if claim.units[0] is COUNT or claim.units[0] is PERCENT or not together:
+    if claim.units[0] is COUNT or claim.units[0] is PERCENT or not together or said.single:
         return
     many = [f for f in own if f.quantity.units[0] is COUNT and 1 < f.quantity.low < _MOST]
-    for fact in _alike(claim, [f for f in own if f.derived != PRODUCT]):
+    for fact in [f for f in alike if f.derived != PRODUCT]:
         for count in many:
             if count.quantity.counted & said.each:
                 continue  # "in a bag" speaks of one
             if said.words & _TOGETHER or count.near & fact.around or count.quantity.counted & said.stems:
                 yield _base(fact) * count.quantity.low, None
+        for n in said.counts if fact.quantity.rate or _said_of_each(fact) else ():
+            yield _base(fact) * n, n  # "a pair weighs 560 g" of 280 g each
 
 
-def _shares(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
+def _said_of_each(fact: Fact) -> bool:
+    first, last = fact.passage.sentence_at(fact.quantity.first)
+    return any(w.text in ("each", "every", "apiece") for w in fact.passage.words[first:last])
+
+
+def _shares(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """An amount divided by a number or size of it: "X per Y", "each", "six instalments of X"."""
     tops = [
         f
@@ -284,6 +315,10 @@ def _shares(claim: Quantity, said: Said, own: Sequence[Fact]) -> _Derived:
                 continue  # a price for several, not for one alone: the title must say for how many
             for top in tops:
                 yield _base(top) / amount, None
+    if claim.units[0] is COUNT:  # 500 ml in doses of 20 ml
+        for whole, dose in ((w, d) for d in own if claim.counted & d.near for w in own):
+            if whole.quantity.units[0].dimension == dose.quantity.units[0].dimension not in ("count", "percent"):
+                yield _base(whole) / (_base(dose) or 1), None
     for count in own:
         n = count.quantity.low
         if count.quantity.units[0] is not COUNT or not 1 < n < _MOST:
@@ -334,7 +369,7 @@ def _cuts(said: Said, own: Sequence[Fact]) -> set[Fraction]:
     return {
         f.quantity.low
         for f in own
-        if f.quantity.units[0] is PERCENT and (said.stems & f.around or said.words & _LESS or "%" in said.words)
+        if f.quantity.units[0] is PERCENT and (said.stems & f.around or said.words & _CHEAPER or "%" in said.words)
     }
 
 

@@ -11,25 +11,29 @@ from creator.core.records import Finding, FindingKind
 from creator.facts.claims import Match, match
 from creator.facts.clock import NAMED, Clock
 from creator.facts.composed import longest_list
-from creator.facts.derive import Said, each_of, meets, one_free
+from creator.facts.derive import PACKS, Said, each_of, meets, one_free
 from creator.facts.evidence import AdFacts, date_words
 from creator.facts.numbers import ORDINALS, read_figures
 from creator.facts.quantities import Quantity
 from creator.facts.reading import Reading
 from creator.facts.segments import segment_at
-from creator.facts.stated import JOINERS, amount_tokens, said_stems
+from creator.facts.stated import JOINERS, PRODUCT, amount_tokens, is_bare, said_stems
 from creator.facts.text import listed
 from creator.facts.units import COUNT, PERCENT, is_money, unit_forms
 
 _MOST = 1000  # things that a title takes for granted
 _OTHERS = listed("more others other besides")
 _LABELS = listed("book part volume vol chapter season episode stage grade phase step")
+_SINGLED = listed("each every per")
+_ENDINGS = listed("st nd rd th")
 _TWO = listed("pair both duo twins")
 
 
 def figure_words(reading: Reading) -> frozenset[int]:
     """Indices of the title's words that belong to dates, times and days of the week."""
-    return date_words([*reading.dates, *reading.clocks, *(d for d in reading.days if d.named)])
+    stated = {n for days, _ in reading.facts.days for n in days.days}
+    days = [d for d in reading.days if d.named or d.days <= stated]  # "seven days a week"
+    return date_words([*reading.dates, *reading.clocks, *days])
 
 
 def figure_findings(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
@@ -118,7 +122,8 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
             continue  # "three computers for $18": the reader's own number
         thing = reading.words[quantity.last + 1].stem if quantity.last + 1 < len(reading.words) else ""
         said = said_stems(reading.words) - reading.facts.known.product
-        if meets(quantity, thing, said, reading.facts.facts):
+        sold = PACKS | (frozenset() if _SINGLED & {w.text for w in reading.words} else reading.facts.known.product)
+        if meets(quantity, thing, sold, said, reading.facts.facts):
             continue  # "two tubes earn you a lip balm": they cost more than it takes
         fact = verdict.fact
         kind = FindingKind.UNIT if verdict.unit else FindingKind.SCOPE if verdict.loose else FindingKind.NUMBER
@@ -167,13 +172,18 @@ def _match(reading: Reading, quantity: Quantity, meant: Quantity) -> Match:
     counts |= {Fraction(2)} if words & _TWO else set()
     said = said_stems(found)
     sizes = {q.units[0].dimension: q.units[0].base(q.low) for q in others if q.low == q.high}
-    beside = Said(words, said, frozenset(counts), each_of([w.text for w in found]), sizes)
-    return match(
-        meant, said | amounts, said_stems(found[first:last]) | amounts, beside, facts.facts, facts.known.product
-    )
+    stated = facts.facts
+    single = any(q.units[0] is COUNT and q.last == quantity.first - 1 for q in others)
+    beside = Said(words, said, frozenset(counts), each_of([w.text for w in found]), sizes, single)
+    if single:
+        stated = tuple(f for f in stated if f.derived != PRODUCT)  # "two 23 kg cases": each
+    chunk = said_stems(found[first:last]) | amount_tokens(q for q in others if first <= q.first < last)
+    return match(meant, said | amounts, chunk, beside, stated, facts.known.product)
 
 
 def _ordinals(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
+    if not any(w.text in ORDINALS or w.text in _ENDINGS for w in reading.words):
+        return
     amounts = {n for q in reading.quantities for n in range(q.first, q.last + 1)}
     for figure in read_figures(reading.words):
         if figure.ordinal and figure.value > 1 and figure.first not in taken | amounts:
@@ -201,6 +211,8 @@ def _meanings(reading: Reading, quantity: Quantity) -> Iterator[Quantity]:
     yield quantity
     after = reading.words[quantity.last + 1].text if quantity.last + 1 < len(reading.words) else ""
     if quantity.units[0] is COUNT and (not quantity.counted or not after.endswith("s")):
+        if not is_bare(reading.words, quantity):
+            return
         if any(quantity.counted & f.quantity.counted for f in reading.facts.facts if f.quantity.units[0] is COUNT):
             return
         for other in reading.quantities:

@@ -47,6 +47,8 @@ def unit_of(found: Sequence[Word], figure: Figure) -> tuple[tuple[Unit, ...], in
         and found[at + 1].start == found[at].end
     ):
         return (), figure.first, figure.last  # the sign belongs to the next figure: "three €130 payments"
+    if text in ("°", "degree", "degrees") and text_at(found, at + 1) in ("celsius", "fahrenheit"):
+        return (forms[text_at(found, at + 1)],), figure.first, at + 1
     if text == "°" and text_at(found, at + 1) in ("c", "f"):
         return (forms["celsius" if text_at(found, at + 1) == "c" else "fahrenheit"],), figure.first, at + 1
     if text == "fl":

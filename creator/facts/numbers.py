@@ -147,6 +147,13 @@ def read_digits(text: str) -> tuple[Fraction, int]:
     return Fraction(int(whole + part), 10 ** len(part)), len(part)
 
 
+def small_number(word: Word) -> int:
+    """What one word says when it is a whole number below twenty; 0 when it is none."""
+    if word.kind == "number":
+        return int(word.text) if word.text.isdigit() and len(word.text) < 3 else 0
+    return _ONES.get(word.text, 0)
+
+
 def read_figures(found: Sequence[Word]) -> list[Figure]:
     """Every number among the words, in order. "one" alone is no number here unless something is measured in ones."""
     figures: list[Figure] = []

@@ -347,6 +347,10 @@ def _rate(found: Sequence[Word], at: int) -> str:
     if found[at].text not in _RATE_WORDS:
         return ""
     after = found[at + 1] if at + 1 < len(found) else None
+    if after is not None and after.kind == "number":  # "per 45-minute lesson"
+        unit_at = skip_hyphen(found, at + 2)
+        noun_at = skip_hyphen(found, unit_at + (text_at(found, unit_at) in unit_forms()))
+        after = found[noun_at] if noun_at < len(found) else None
     if after is None:
         return ""
     unit = unit_forms().get(after.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from creator.facts.passages import Passage
 from creator.facts.quantities import Quantity, read_quantities
@@ -26,6 +27,7 @@ class Fact:
         near: stems of its clause, up to the next quantity on either side.
         around: stems of its sentence.
         derived: how it follows ("6 x 500 ml"), or "" when it stands there.
+        lowest: the low end of a range that the amount is the top of.
     """
 
     quantity: Quantity
@@ -33,6 +35,7 @@ class Fact:
     near: frozenset[str]
     around: frozenset[str]
     derived: str = ""
+    lowest: Fraction | None = None
 
     @property
     def evidence(self) -> str:
@@ -61,6 +64,12 @@ def read_facts(passage: Passage, taken: frozenset[int]) -> list[Fact]:
         )
         facts.append(Fact(quantity, passage, said_stems(found[left:right]) | beside, said_stems(found[first:last])))
     return facts
+
+
+def is_bare(found: Sequence[Word], quantity: Quantity) -> bool:
+    """Whether no name stands before a figure that would make it a label: "size 42"."""
+    before = found[quantity.first - 1] if quantity.first else None
+    return before is None or before.kind == "sign" or before.text in vocabulary().function
 
 
 def _parted(found: Sequence[Word], first: int, last: int, otherwise: int | None = None) -> int:

@@ -123,6 +123,9 @@ SHORT = listed(
 )
 
 
+_ONE = Fraction(1)  # the very object, so that plain units are told at once
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A unit of measure.
@@ -143,12 +146,14 @@ class Unit:
 
     def base(self, figure: Fraction) -> Fraction:
         """The figure in base units."""
-        return figure * self.factor + self.offset
+        if self.factor is _ONE:
+            return figure
+        return figure * self.factor + self.offset if self.offset else figure * self.factor
 
 
-PERCENT = Unit("percent", "percent", Fraction(1))
-COUNT = Unit("", "count", Fraction(1))
-TIMES = Unit("times", "times", Fraction(1))
+PERCENT = Unit("percent", "percent", _ONE)
+COUNT = Unit("", "count", _ONE)
+TIMES = Unit("times", "times", _ONE)
 
 _IMPERIAL = listed(
     "ounce pound stone fluid_ounce pint imperial_pint quart gallon imperial_gallon cup tablespoon teaspoon inch "
@@ -169,7 +174,8 @@ def unit_forms() -> Mapping[str, Unit]:
         dimension = " ".join(f"{part}^{Fraction(power)}" for part, power in sorted(quantity.dimensionality.items()))
         if "byte" in name or "bit" in name:
             dimension = f"data {dimension}"
-        unit = Unit(name, dimension, Fraction(quantity.magnitude), "imperial" if name in _IMPERIAL else "metric")
+        factor = _ONE if quantity.magnitude == 1 else Fraction(quantity.magnitude)
+        unit = Unit(name, dimension, factor, "imperial" if name in _IMPERIAL else "metric")
         forms.update(dict.fromkeys(written.split(), unit))
     time = forms["second"].dimension
     for months, written in _CALENDAR.items():
@@ -177,11 +183,12 @@ def unit_forms() -> Mapping[str, Unit]:
     for word, seconds in _TIME_WORDS.items():
         forms[word] = Unit("fortnight", time, seconds)
     for code, written in _CURRENCIES.items():
-        forms.update(dict.fromkeys(written.split(), Unit(code, f"money {code}", Fraction(1))))
+        forms.update(dict.fromkeys(written.split(), Unit(code, f"money {code}", _ONE)))
     for code, written in _MINOR.items():
         forms.update(dict.fromkeys(written.split(), Unit(f"{code} minor", f"money {code}", Fraction(1, 100))))
+    forms |= dict.fromkeys(("degrees", "grad", "grados"), Unit("degree", "angle", _ONE))
     forms["%"] = forms["percent"] = forms["prozent"] = forms["％"] = PERCENT
-    forms["celsius"] = Unit("celsius", "temperature", Fraction(1), "metric")
+    forms["celsius"] = Unit("celsius", "temperature", _ONE, "metric")
     forms["fahrenheit"] = Unit("fahrenheit", "temperature", Fraction(5, 9), "imperial", Fraction(-160, 9))
     return forms
 
@@ -202,6 +209,7 @@ def ambiguous_forms() -> Mapping[str, tuple[Unit, ...]]:
         "pound": (forms["gbp"], pound),
         "pounds": (forms["gbp"], pound),
         "$": (forms["$"], forms["c$"], forms["a$"]),
+        **dict.fromkeys(("degrees", "grad", "grados"), (forms["degrees"], forms["celsius"], forms["fahrenheit"])),
         "¥": (forms["cny"], forms["jpy"]),
     }
 

@@ -80,3 +80,30 @@ def test_a_number_of_things_whose_price_reaches_the_offer() -> None:
 def test_one_of_several_free_is_not_paid() -> None:
     assert not _wrong("Five Tins for $20", _FIFTH, price="$5 per tin")  # 4 x 5
     assert _wrong("Five Tins for $19", _FIFTH, price="$5 per tin")
+
+
+_SPEAKER = "The speaker plays 20 hours, 80 with the case. It came out in 1998 and runs on 110 and 220 volts."
+_FAMILY = "Admission is £12 for adults and £7 for children under 15."
+_KIT = "The kit has 4 plates, 4 bowls and 4 mugs. It makes 500 ml; one dose is 20 ml. Seats rise from 40 to 70 cm."
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "description"),
+    [
+        ("20 Hours, or 80 With the Case", "20 Hours, or 90 With the Case", _SPEAKER),
+        ("For 110 V", "For 120 V", _SPEAKER),
+        ("One Adult, One Child: £19 in Total", "One Adult, One Child: £21 in Total", _FAMILY),  # 12 + 7
+        ("A Dozen Pieces", "Fifteen Pieces", _KIT),  # 4 + 4 + 4
+        ("25 Doses in the Kit", "30 Doses in the Kit", _KIT),  # 500 / 20
+        ("30 cm Between Low and High", "35 cm Between Low and High", _KIT),  # 70 - 40
+        ("A Pair Weighs 560 g", "A Pair Weighs 580 g", "The shoes weigh 280 g each."),
+        ("6 kg of Rope", "5 kg of Rope", "The rope is 60 m long, weighs 100 g per metre."),
+        ("Bake at 180 Degrees", "Bake at 190 Degrees", "Bake at 180 °C."),
+        ("Two 23 kg Cases", "Two 46 kg Cases", "Bring two cases of 23 kg."),
+        ("Three Cabins, Sleeps Six", "Six Cabins", "She sleeps six in three cabins."),
+        ("Three Times as Much Wheat as Rye", "Four Times as Much Wheat as Rye", "25 g of rye, 75 g of wheat."),
+    ],
+)
+def test_lists_ranges_rates_and_shares(right: str, wrong: str, description: str) -> None:
+    assert not _wrong(right, description)
+    assert _wrong(wrong, description)
