@@ -151,7 +151,9 @@ def _numeric(found: Sequence[Word], at: int) -> Clock | None:
 
 def _spoken(found: Sequence[Word], at: int) -> Clock | None:
     text = found[at].text
-    if text in NAMED and (_text(found, at - 1) in _AT | _START | _JOINS):
+    if text in NAMED and (
+        _text(found, at - 1) in _AT | _START | _JOINS or _text(found, at + 1) in ("to", "-", "until")
+    ):
         return Clock(NAMED[text], True, "", False, at, at)
     if text in _PAST and _text(found, at + 1) in ("past", "to"):
         hour = _hour(found, at + 2)

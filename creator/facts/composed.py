@@ -240,7 +240,11 @@ def _products(passage: Passage, facts: Sequence[Fact]) -> list[Fact]:
         a, b = one.quantity, two.quantity
         between = [w.text for w in passage.words[a.last + 1 : b.first]]
         close = between in (["x"], ["packs", "of"], ["*"]) or (len(between) <= 3 and between[-1:] == ["of"])
-        flat = between[-1:] == ["of"] and not _PARTS & set(between)
+        after = [w.text for w in passage.words[b.last + 1 : b.last + 4]]
+        apiece = one.passage.sentence_at(a.first) == one.passage.sentence_at(b.first) and (
+            "each" in after or passage.words[max(0, a.first - 3)].text == "each"
+        )
+        flat = apiece or (between[-1:] == ["of"] and not _PARTS & set(between))
         if (close or flat) and a.units[0] is COUNT and b.units[0] is COUNT and b.counted and "x" not in between:
             total = replace(b, low=a.low * b.low, high=a.high * b.high, first=a.first)
             made.append(Fact(total, passage, one.near | two.near, two.around, PRODUCT))

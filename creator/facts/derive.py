@@ -111,6 +111,8 @@ def _counts(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
             continue
         if "pair" in fact.quantity.counted - claim.counted and claim.counted & (fact.quantity.counted | fact.around):
             yield fact.quantity.low * 2, None
+        for n in said.counts if _is_pack(fact) else ():
+            yield fact.quantity.low * n, n  # "two packs, 100 wipes"
         spare = any(w.stem in said.stems & _SPARE for w in fact.passage.words)
         if spare and claim.counted & fact.quantity.counted:
             yield fact.quantity.low + 1, None
@@ -215,6 +217,8 @@ def _prices(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
                 yield price * n * (100 - share) / 100, used
             if n > 2 and one_free(n, own):
                 yield price * (n - 1), used
+        for share in (f.quantity.low for f in own if f.quantity.units[0] is PERCENT):
+            yield said.sizes.get(claim.units[0].dimension, Fraction(0)) * share / 100, None  # "4% on £5,000"
         for n in (f.quantity.low for f in own if "pay" in f.near and f.quantity.units[0] is COUNT):
             yield price * n, None  # "buy four and pay for three"
 

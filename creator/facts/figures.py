@@ -25,6 +25,7 @@ _MOST = 1000  # things that a title takes for granted
 _OTHERS = listed("more others other besides")
 _LABELS = listed("book part volume vol chapter season episode stage grade phase step")
 _SINGLED = listed("each every per")
+_CLOSED = listed("closed shut except excluding not never")
 _ENDINGS = listed("st nd rd th")
 _TWO = listed("pair both duo twins")
 
@@ -94,7 +95,13 @@ def _days(reading: Reading) -> Iterator[Finding]:
     for days in reading.days:
         if not days.named or not named or segment_at(reading.segments, days.first).question:
             continue
-        if not any(days.days <= fact.days for fact, _ in facts.days):
+        if _CLOSED & {w.text for w in reading.words[max(0, days.first - 3) : days.first]} and not any(
+            _CLOSED & {w.text for w in p.words} for _, p in facts.days
+        ):
+            good = not any(days.days & fact.days for fact, _ in facts.days)
+        else:
+            good = any(days.days <= fact.days for fact, _ in facts.days)
+        if not good:
             fact, passage = named[0]
             yield reading.finding(
                 FindingKind.NUMBER, days.first, days.last, 0.85, passage.quote(fact.first, fact.last), passage.field
@@ -107,7 +114,7 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
     for quantity in reading.quantities:
         if quantity.figure in taken or _says_nothing(reading, quantity):
             continue
-        if reading.words[quantity.last].text == "s":
+        if quantity.units[0] is COUNT and reading.words[quantity.last].text == "s":
             if not any(f.quantity.units[0] is COUNT and f.quantity.low == quantity.low for f in reading.facts.facts):
                 wrong.append((quantity, Match(None, False)))
             continue  # "under-16s"
@@ -136,6 +143,8 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
 def _says_nothing(reading: Reading, quantity: Quantity) -> bool:
     """Whether a figure is no amount of anything: part of a name, or counting what the title itself lists."""
     found = reading.words
+    if quantity.units[0].name == "day" and quantity.rate == "week":
+        return any(len(days.days) == quantity.high for days, _ in reading.facts.days)
     if quantity.units[0] is not COUNT:
         return False
     after = [w.text for w in found[quantity.last + 1 : quantity.last + 3]]

@@ -292,6 +292,8 @@ def _finish(found: Sequence[Word], quantity: Quantity) -> Quantity:
         if len(key) == length and key in _AFTER and relation == IS:
             relation, last = _AFTER[key], last + length
             break
+    if relation == IS and [w.text for w in found[max(0, first - 3) : first - 1]] == ["up", "to"]:
+        relation, first = AT_MOST, first - 3  # "up to size 47"
     if quantity.units[0] is COUNT and relation == AT_MOST and text_at(found, first) == "within":
         relation = IS
     counted, rate, every = _counted(found, last + 1)

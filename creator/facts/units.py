@@ -58,7 +58,7 @@ lumen: lm lumen lumens
 hertz: hz hertz
 megahertz: mhz
 gigahertz: ghz
-bar: bar bars
+bar: bar
 pound_force_per_square_inch: psi
 kilopascal: kpa
 horsepower: hp bhp
