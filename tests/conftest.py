@@ -28,6 +28,7 @@ LONGEST = ("end_to_end", "serving", "generation", "engine", "training", "eval", 
 """Folders of tests that take minutes, in the order in which they begin."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Among several workers a folder's tests stay with one, so that what they share is made once."""
     if not hasattr(config, "workerinput"):

@@ -75,6 +75,7 @@ def best_items(
             if excluded is not None:
                 _exclude(scores, excluded, start, first)
             top = scores.topk(min(kept, scores.shape[1]), dim=1)
+            del scores  # before the next block's are made
             cosines = torch.cat([cosines, top.values], dim=1)
             rows = torch.cat([rows, top.indices + first], dim=1)
             if cosines.shape[1] > kept:

@@ -108,7 +108,7 @@ def test_embed_and_generate_give_what_one_machine_gives(
     embed(EmbedOptions(**inputs, out=tmp_path / "ray", engine="ray", workers=2, ray_address=cluster))
     for name in ("items", "ads", "users"):
         alone, spread_out = (np.load(tmp_path / which / f"{name}.npy") for which in ("alone", "ray"))
-        np.testing.assert_allclose(spread_out, alone, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(spread_out, alone, rtol=1e-4, atol=1e-5)  # cores split sums otherwise
     ads = [advert(replace(AD, ad_id=AdId(f"a{n:03d}"))) for n in range(80)]
     write_hand_data(tmp_path / "data", items=["x y"], events=[("u0", "x y", 1.0)], ads=ads, train_until=9.0)
     pairs = write_pairs(tmp_path / "pairs", [(c, f"a{n:03d}", True) for n in range(80) for c in (0, 1)])
@@ -119,7 +119,7 @@ def test_embed_and_generate_give_what_one_machine_gives(
     assert (many["pairs"], many["prompts"]) == (one["pairs"], one["prompts"]) == (160, 160)
     for ours, theirs in zip(read(tmp_path / "many"), read(tmp_path / "one"), strict=True):
         pd.testing.assert_frame_equal(
-            ours.drop(columns="provenance"), theirs.drop(columns="provenance"), rtol=1e-5, atol=1e-5
+            ours.drop(columns="provenance"), theirs.drop(columns="provenance"), rtol=1e-4, atol=1e-4
         )
 
 
