@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from creator.facts.derive import Said, follows
+from creator.facts.derive import follows
+from creator.facts.operands import PACKS, Said
 from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, Quantity
 from creator.facts.stated import LISTED, SWITCHES, Fact, amount_tokens
+from creator.facts.text import listed
 from creator.facts.units import COUNT, Unit, is_money, unit_forms
 from creator.facts.vocabulary import base_forms, stems, vocabulary
 
@@ -16,46 +18,9 @@ ABOUT_WITHIN = Fraction(1, 10)  # "about 5" is true of 4.5 to 5.5
 _BESIDE = 4  # words before an amount that name what it is of: "balcony cabins from €980"
 _MONTH = Fraction(2629746)  # seconds of a mean Gregorian month (365.2425 days / 12), for "about two months"
 CONVERSION_WITHIN = Fraction(1, 100)  # a rounded ounce-to-gram figure may be this far off
-_PACKS = frozenset(
-    ("pack", "set", "piec", "count", "pcs", "bundl", "box", "cas", "ct", "pk", "bag", "carton", "tray", "multipack")
-)
-_KINDS = frozenset(
-    (
-        "kind",
-        "typ",
-        "sort",
-        "varieti",
-        "flavor",
-        "color",
-        "shad",
-        "scent",
-        "styl",
-        "option",
-        "choic",
-        "ingredient",
-        "finish",
-        "siz",
-        "blend",
-        "not",
-        "topic",
-        "subject",
-        "countri",
-        "citi",
-        "island",
-        "region",
-        "town",
-        "languag",
-        "destin",
-        "way",
-        "mod",
-        "pattern",
-        "set",
-        "function",
-        "level",
-        "effect",
-        "program",
-        "thing",
-    )
+_KINDS = listed(
+    "kind typ sort varieti flavor color shad scent styl option choic ingredient finish siz blend not topic subject "
+    "countri citi island region town languag destin way mod pattern set function level effect program thing"
 )
 _FEW = stems("student member subscriber child senior concession pensioner teacher trade")  # who pays another price
 
@@ -253,7 +218,7 @@ def _fits(claim: Quantity, fact: Fact, said: frozenset[str]) -> bool:
     return (
         not claim.counted
         or not fact.quantity.counted
-        or bool(fact.quantity.counted & _PACKS and claim.counted & fact.around)
+        or bool(fact.quantity.counted & PACKS and claim.counted & fact.around)
     )
 
 

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
 from creator.facts.numbers import read_figures
-from creator.facts.quantities import AT_LEAST, IS, OVER, Quantity
+from creator.facts.operands import (
+    EACH,
+    LESS,
+    PACKS,
+    Said,
+    alike_of,
+    base_of,
+    bought_for,
+    cuts_of,
+    is_pack,
+    priced_beside,
+    same_kind,
+)
+from creator.facts.quantities import AT_LEAST, OVER, Quantity
 from creator.facts.stated import CARRIED, PAIR, PRODUCT, Fact
-from creator.facts.text import listed, stem_of
+from creator.facts.text import listed
 from creator.facts.units import COUNT, PERCENT, TIMES, is_money, unit_forms
 
-PACKS = listed(
-    "pack set piec count pcs bundl box cas ct pk bag carton tray multipack crat kit pouch tin tub jar hamp kast bottl "
-    "packet sachet roll packung flasch"
-)
 _TOGETHER = listed("total altogether combined both together pair all overall duo twin whole entire 一 合 共 合計")
 _ADDED = listed("plus brings bring makes make totals including inclusive incl adds added sum comes") | _TOGETHER
-_LESS = listed(
-    "less cheaper off saving save saves saved savings under reduced knocks knocked lower cut cuts extra more dearer "
-    "difference between range travel costs cost adds keep keeps pocket bonus gain gains grows grow extends top "
-    "supplement longer shorter heavier lighter taller wider gap upgrade 省 减 減 便 惠 差 得 安"
-)
-_CHEAPER = _LESS | listed("instead was now reduced down only just statt")
-_WHOLE = _TOGETHER | _LESS
-_EACH = listed("each apiece every per one single 每 每个 各")
+_WHOLE = _TOGETHER | LESS
 _SPARE = listed("spar extra bonus reserv addition additional")
 _FREE = listed("free gratis gratuit 送 無料")
 _SOUND = frozenset(("", PRODUCT, CARRIED))
@@ -35,27 +37,6 @@ _FEES = listed("fee bas deposit deliveri postag ship setup surcharg supplement e
 _HALF_CENT = Fraction(1, 200)
 _MONTHS = Fraction(12)
 _MOST = 1000  # things that a title multiplies by
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a title says beside the amount in question.
-
-    Args:
-        words: its words as written ("less", "together").
-        stems: their stems.
-        counts: how many things its other counts name; what it takes for granted ("two tubes").
-        each: stems of the things that "each", "every", "per", "a" or "one" single out.
-        sizes: its other amounts in base units, by dimension.
-        single: a count right before the amount makes it that of one thing ("two 23 kg cases").
-    """
-
-    words: frozenset[str]
-    stems: frozenset[str]
-    counts: frozenset[Fraction]
-    each: frozenset[str]
-    sizes: Mapping[str, Fraction]
-    single: bool = False
 
 
 def follows(claim: Quantity, said: Said, facts: Sequence[Fact]) -> frozenset[Fraction] | None:
@@ -74,10 +55,10 @@ def follows(claim: Quantity, said: Said, facts: Sequence[Fact]) -> frozenset[Fra
     own = [f for f in facts if f.quantity.low == f.quantity.high and f.derived in _SOUND]
     value = claim.units[0].base(claim.low)
     within = _HALF_CENT if is_money(claim.units[0]) else Fraction(0)
-    alike = _alike(claim, own)
+    alike = alike_of(claim, own)
     for derive in (_counts, _differences, _sums, _prices, _multiples, _shares, _rates, _ranges):
         reach = _with_tops(own, facts) if derive in (_multiples, _ranges) and said.words & _WHOLE else own
-        for derived, used in derive(claim, said, reach, alike if reach is own else _alike(claim, reach)):
+        for derived, used in derive(claim, said, reach, alike if reach is own else alike_of(claim, reach)):
             if abs(derived - value) <= within if derive is _shares else derived == value:
                 return frozenset() if used is None else frozenset((used,))
     return None
@@ -101,7 +82,7 @@ def _counts(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
     if claim.units[0] is TIMES:
         for one, two in combinations((f for f in own if f.quantity.low > 0), 2):
             if one.quantity.units[0].dimension == two.quantity.units[0].dimension != "count":
-                large, small = sorted((_base(one), _base(two)), reverse=True)
+                large, small = sorted((base_of(one), base_of(two)), reverse=True)
                 if said.stems & one.near and said.stems & two.near and small > 0:
                     yield large / small, None
     if claim.units[0] is not COUNT:
@@ -111,7 +92,7 @@ def _counts(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
             continue
         if "pair" in fact.quantity.counted - claim.counted and claim.counted & (fact.quantity.counted | fact.around):
             yield fact.quantity.low * 2, None
-        for n in said.counts if _is_pack(fact) else ():
+        for n in said.counts if is_pack(fact) else ():
             yield fact.quantity.low * n, n  # "two packs, 100 wipes"
         spare = any(w.stem in said.stems & _SPARE for w in fact.passage.words)
         if spare and claim.counted & fact.quantity.counted:
@@ -120,31 +101,31 @@ def _counts(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
 
 def _differences(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """One amount, or several of it, less another; two less what they cost together."""
-    if claim.units[0] is COUNT or not (said.words & _LESS or "by" in said.words):
+    if claim.units[0] is COUNT or not (said.words & LESS or "by" in said.words):
         return
     for one, two in () if said.words & _APART else _named(said, alike):
-        yield _base(one) - _base(two), None
+        yield base_of(one) - base_of(two), None
         if one.quantity.rate == "month":
-            yield _base(one) * _MONTHS - _base(two), None
+            yield base_of(one) * _MONTHS - base_of(two), None
         for n in said.counts:
-            yield _base(one) * n - _base(two), n
-        for n in _bought(two, own) if not said.counts else ():
-            yield _base(one) * n - _base(two), None
+            yield base_of(one) * n - base_of(two), n
+        for n in bought_for(two, own) if not said.counts else ():
+            yield base_of(one) * n - base_of(two), None
     if is_money(claim.units[0]) and len(alike) < 20:
         for one, two in combinations(alike, 2):
             for both in alike:
-                if both is not one and both is not two and _base(both) > max(_base(one), _base(two)):
-                    yield _base(one) + _base(two) - _base(both), None
+                if both is not one and both is not two and base_of(both) > max(base_of(one), base_of(two)):
+                    yield base_of(one) + base_of(two) - base_of(both), None
         for one in alike:
-            for share in _cuts(said, own):
-                yield _base(one) * share / 100, None
+            for share in cuts_of(said, own):
+                yield base_of(one) * share / 100, None
                 for n in said.counts:
-                    yield _base(one) * n * share / 100, n
+                    yield base_of(one) * n * share / 100, n
 
 
 def _named(said: Said, alike: Sequence[Fact]) -> list[tuple[Fact, Fact]]:
     """Ordered pairs of amounts; only those of which the title's words name both, where there are any."""
-    pairs = [(one, two) for one in alike for two in alike if _base(one) != _base(two)]
+    pairs = [(one, two) for one in alike for two in alike if base_of(one) != base_of(two)]
     named = [f for f in alike if said.stems & f.around or f.passage.field.startswith("attributes.")]
     both = [(one, two) for one, two in pairs if one in named and two in named]
     return both or pairs
@@ -160,15 +141,15 @@ def _sums(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact
     if not said.words & _ADDED:
         for one, two in combinations(alike, 2):
             if one.passage is two.passage and one.around == two.around and claim.counted & one.near & two.near:
-                yield _base(one) + _base(two), None
+                yield base_of(one) + base_of(two), None
         return
     named: set[Fraction] = set()
     main: set[Fraction] = set()
     for fact in alike:
         if fact.near & said.stems:
-            named.add(_base(fact))
+            named.add(base_of(fact))
         if fact.passage.field == "title" or fact.passage.field.startswith("attributes."):
-            main.add(_base(fact))
+            main.add(base_of(fact))
     for one, two in combinations(sorted(named), 2):
         yield one + two, None
     for one in named:
@@ -176,7 +157,7 @@ def _sums(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact
             yield one + two, None
     for one, two in combinations(alike, 2):
         if one.passage is two.passage and one.around == two.around and said.stems & (one.near | two.near):
-            yield _base(one) + _base(two), None
+            yield base_of(one) + base_of(two), None
     for one, two in _joined(alike):
         yield one + two, None
 
@@ -186,20 +167,20 @@ def _joined(alike: Sequence[Fact]) -> Iterator[tuple[Fraction, Fraction]]:
     for one, two in combinations(alike, 2):
         words = one.passage.words[one.quantity.last + 1 : two.quantity.first]
         if one.passage is two.passage and len(words) < 4 and any(w.text in ("plus", "+") for w in words):
-            yield _base(one), _base(two)
+            yield base_of(one), base_of(two)
 
 
 def _prices(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """What one or several cost after a cut, with a fee, with one of them free."""
     if not is_money(claim.units[0]):
         return
-    cuts = [_base(f) for f in alike if f.quantity.cut]
+    cuts = [base_of(f) for f in alike if f.quantity.cut]
     priced = [f for f in alike if not f.quantity.cut]
-    shares = _cuts(said, own)
-    named = {n for f in priced for n in _bought(f, own)}
+    shares = cuts_of(said, own)
+    named = {n for f in priced for n in bought_for(f, own)}
     single = [f for f in priced if f.quantity.rate and f.quantity.rate not in unit_forms()]  # "$6 per computer"
     for fact in priced:
-        price = _base(fact)
+        price = base_of(fact)
         for n in (Fraction(1), *said.counts):
             if n > 1 and n in named:
                 continue  # the ad names a price for that many
@@ -210,7 +191,7 @@ def _prices(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
                 yield price * n, used
                 for other in priced:
                     if other.near & _FEES and other not in single:
-                        yield price * n + _base(other), used
+                        yield price * n + base_of(other), used
             for cut in cuts:
                 yield price * n - cut, used
             for share in shares:
@@ -228,14 +209,14 @@ def _rates(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fac
     for fact in alike if not claim.rate and claim.units[0] is not COUNT else ():
         for amount in own if said.stems & fact.around else ():
             if said.stems & amount.near and (times := _at_rate(fact.quantity, amount.quantity)):
-                yield _base(fact) * times, None
+                yield base_of(fact) * times, None
 
 
 def _ranges(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """How far a range goes: from 70 to 120 cm are 50 cm."""
-    for fact in own if said.words & _LESS else ():
+    for fact in own if said.words & LESS else ():
         top, low = fact.quantity, fact.lowest
-        if low is not None and _same(claim, top) and claim.units[0] is not COUNT and claim.units[0] is not PERCENT:
+        if low is not None and same_kind(claim, top) and claim.units[0] is not COUNT and claim.units[0] is not PERCENT:
             yield top.units[0].base(top.low - low), None
 
 
@@ -277,10 +258,10 @@ def meets(claim: Quantity, thing: str, sold: frozenset[str], stems: frozenset[st
     stems -= PACKS
     least = [f for f in money if f.quantity.relation in (AT_LEAST, OVER) and f not in prices and stems & f.around]
     return any(
-        _base(price) * claim.low > _base(limit) - (limit.quantity.relation == AT_LEAST) * _HALF_CENT
+        base_of(price) * claim.low > base_of(limit) - (limit.quantity.relation == AT_LEAST) * _HALF_CENT
         for price in prices
         for limit in least
-        if _same(price.quantity, limit.quantity)
+        if same_kind(price.quantity, limit.quantity)
     )
 
 
@@ -295,9 +276,9 @@ def _multiples(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence
             if count.quantity.counted & said.each:
                 continue  # "in a bag" speaks of one
             if said.words & _TOGETHER or count.near & fact.around or count.quantity.counted & said.stems:
-                yield _base(fact) * count.quantity.low, None
+                yield base_of(fact) * count.quantity.low, None
         for n in said.counts if fact.quantity.rate or _said_of_each(fact) else ():
-            yield _base(fact) * n, n  # "a pair weighs 560 g" of 280 g each
+            yield base_of(fact) * n, n  # "a pair weighs 560 g" of 280 g each
 
 
 def _said_of_each(fact: Fact) -> bool:
@@ -310,7 +291,7 @@ def _shares(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
     tops = [
         f
         for f in own
-        if _same(claim, f.quantity) and (claim.units[0] is not COUNT or claim.counted & f.quantity.counted)
+        if same_kind(claim, f.quantity) and (claim.units[0] is not COUNT or claim.counted & f.quantity.counted)
     ]
     if claim.rate:
         several = len({f.quantity.low for f in tops}) > 1
@@ -318,20 +299,20 @@ def _shares(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
             if multibuy and (several or said.counts) and amount not in said.counts:
                 continue  # a price for several, not for one alone: the title must say for how many
             for top in tops:
-                yield _base(top) / amount, None
+                yield base_of(top) / amount, None
     if claim.units[0] is COUNT:  # 500 ml in doses of 20 ml
         for whole, dose in ((w, d) for d in own if claim.counted & d.near for w in own):
             if whole.quantity.units[0].dimension == dose.quantity.units[0].dimension not in ("count", "percent"):
-                yield _base(whole) / (_base(dose) or 1), None
+                yield base_of(whole) / (base_of(dose) or 1), None
     for count in own:
         n = count.quantity.low
         if count.quantity.units[0] is not COUNT or not 1 < n < _MOST:
             continue
-        singled = said.each & count.quantity.counted or (n in said.counts and said.words & _EACH)
+        singled = said.each & count.quantity.counted or (n in said.counts and said.words & EACH)
         parted = n in said.counts and "of" in said.words and said.stems & count.quantity.counted
         if singled or parted:
             for top in tops:
-                yield _base(top) / n, None
+                yield base_of(top) / n, None
 
 
 def _sizes(claim: Quantity, said: Said, own: Sequence[Fact]) -> Iterator[tuple[Fraction, bool]]:
@@ -345,70 +326,7 @@ def _sizes(claim: Quantity, said: Said, own: Sequence[Fact]) -> Iterator[tuple[F
             base = size.units[0].base(size.low)
             if said.sizes.get(unit.dimension, base) == base:
                 yield base / unit.factor, False
-        elif size.units[0] is COUNT and (claim.rate in size.counted or claim.rate == "each" or _is_pack(fact)):
-            yield size.low, bool(_priced_beside(fact, own))
+        elif size.units[0] is COUNT and (claim.rate in size.counted or claim.rate == "each" or is_pack(fact)):
+            yield size.low, bool(priced_beside(fact, own))
         elif size.units[0] is COUNT and size.low in said.counts and is_money(claim.units[0]):
             yield size.low, False  # "€4 a head when you buy four"
-
-
-def _same(claim: Quantity, other: Quantity) -> bool:
-    return any(u.dimension == other.units[0].dimension for u in claim.units)
-
-
-def _alike(claim: Quantity, own: Sequence[Fact]) -> list[Fact]:
-    """One fact for each amount of the claim's dimension; counts only of the same thing."""
-    kept: dict[tuple[object, ...], Fact] = {}
-    for f in own:
-        if _same(claim, f.quantity) and (claim.units[0] is not COUNT or claim.counted & (f.quantity.counted | f.near)):
-            kept.setdefault((_base(f), f.quantity.cut, f.quantity.rate, f.near), f)
-    return list(kept.values())
-
-
-def _base(fact: Fact) -> Fraction:
-    return fact.quantity.units[0].base(fact.quantity.low)
-
-
-def _cuts(said: Said, own: Sequence[Fact]) -> set[Fraction]:
-    """The percentages that the ad takes off, as far as the title speaks of them."""
-    return {
-        f.quantity.low
-        for f in own
-        if f.quantity.units[0] is PERCENT and (said.stems & f.around or said.words & _CHEAPER or "%" in said.words)
-    }
-
-
-def _bought(price: Fact, own: Sequence[Fact]) -> set[Fraction]:
-    """For how many things the ad states a price: "two sticks for €30"."""
-    return {f.quantity.low for f in own if f.passage is price.passage and price in _priced_beside(f, [price])}
-
-
-def _priced_beside(count: Fact, own: Sequence[Fact]) -> list[Fact]:
-    """The prices that the ad names in a count's own clause."""
-    if count.quantity.units[0] is not COUNT or count.quantity.low < 2 or count.quantity.relation != IS:
-        return []
-    first, last = count.passage.sentence_at(count.quantity.first)
-    first, last = max(first, count.quantity.first - 2), min(last, count.quantity.last + 6)
-    return [
-        f
-        for f in own
-        if f.passage is count.passage and is_money(f.quantity.units[0]) and first <= f.quantity.first < last
-    ]
-
-
-def _is_pack(fact: Fact) -> bool:
-    """Whether the count is of pieces in a pack: "a case of six", "6 x 1 L"."""
-    at = fact.quantity.figure
-    beside = (
-        fact.passage.words[max(0, at - 2) : at] + fact.passage.words[fact.quantity.last + 1 : fact.quantity.last + 2]
-    )
-    return any(w.stem in PACKS or w.text == "x" for w in beside)
-
-
-def each_of(words: Sequence[str]) -> frozenset[str]:
-    """Stems of what "each", "every", "per" and "one" single out among folded words: "in every bag"."""
-    return frozenset(
-        stem_of(word)
-        for n, before in enumerate(words[:-1])
-        if before in _EACH or before in ("a", "an")
-        for word in words[n + 1 : n + 3]
-    )

@@ -11,9 +11,10 @@ from creator.core.records import Finding, FindingKind
 from creator.facts.claims import Match, match
 from creator.facts.clock import NAMED, Clock
 from creator.facts.composed import longest_list
-from creator.facts.derive import PACKS, Said, each_of, meets, one_free
+from creator.facts.derive import meets, one_free
 from creator.facts.evidence import AdFacts, date_words
 from creator.facts.numbers import ORDINALS, read_figures
+from creator.facts.operands import PACKS, Said, each_of
 from creator.facts.quantities import Quantity
 from creator.facts.reading import Reading
 from creator.facts.segments import segment_at
