@@ -173,6 +173,11 @@ def place_features(
     opener = found[segment.first].text
     if n > segment.first and _can_be_called(opener):
         seen += ["called", f"called&{sort}"]
+    if any(w.text in _SELVES or w.text in _OWNERS for w in found[segment.first : segment.last]):
+        seen += ["talks", f"talks&{sort}"]
+    first = found[segment.first]
+    if n > segment.first and first.stem in known.product and not _can_be_called(first.text):
+        seen += ["label", f"label&{sort}"]
     seen += _around(found, segment, n, sort)
     named = any(w.stem in heads for w in found) if (heads := {stem_of(h) for h in known.heads}) else True
     if not named:
@@ -292,8 +297,6 @@ def _likeness(found: Sequence[Word], segment: Segment, n: int, known: Known, pla
             break
     if known.ends(text):
         yield "ends"
-    if known.young and stem_of(text) == "child":
-        yield "young"
     if invites(text) and listed_thing(found, segment, n, known):
         yield "listed"
     if place is Place.MODIFIER:

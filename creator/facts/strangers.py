@@ -18,10 +18,10 @@ from creator.facts.sorts import invites, listed_thing, other_activity, other_sea
 from creator.facts.text import Word, stem_of
 from creator.facts.units import unit_forms
 from creator.facts.vocabulary import vocabulary
-from creator.facts.weighing import weigh
+from creator.facts.weighing import joint, score_of, weigh
 
 LIKELY = 0.75
-SAYS_SOMETHING = 0.1  # a word of a lower score is not even worth a remark
+SAYS_SOMETHING = 0.2  # a word of a lower score is not even worth a remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,14 @@ def strangers(
     for n, word in enumerate(found):
         if n not in taken and _is_carried(word, known) and _is_agent(found, segments, n, known):
             yield Stranger(n, FindingKind.WRONG_PRODUCT, LIKELY)  # a charger, where the ad only charges
-    for seen in read_strangers(found, segments, known, taken):
-        text = found[seen.word].text.removesuffix("'s")
-        score = weigh(text, seen.features)
-        if _is_other_sort(found, seen, known):
-            score = max(score, LIKELY)
+    weighed = [
+        (weigh(found[seen.word].text.removesuffix("'s"), seen.features), seen)
+        for seen in read_strangers(found, segments, known, taken)
+    ]
+    likeliest = max(weighed, key=lambda pair: pair[0], default=None)
+    for chance, seen in weighed:
+        of_all = joint(other for other, _ in weighed) if likeliest is not None and seen is likeliest[1] else chance
+        score = max(score_of(of_all), LIKELY if _is_other_sort(found, seen, known) else 0.0)
         if score >= SAYS_SOMETHING:
             yield Stranger(seen.word, _kind(found, seen, known), round(score, 3))
 
@@ -106,7 +109,13 @@ def read_strangers(
 
 
 def _is_carried(word: Word, known: Known) -> bool:
-    return word.stem in known.stems or (word.text.endswith("'s") and stem_of(word.text[:-2]) in known.stems)
+    """Whether the ad has the word, or says the same by a figure or an age."""
+    return (
+        word.stem in known.stems
+        or (word.text.endswith("'s") and stem_of(word.text[:-2]) in known.stems)
+        or (known.young and word.stem == "child")
+        or (word.text == "pure" and "100" in known.spoken)
+    )
 
 
 def _is_agent(found: Sequence[Word], segments: tuple[Segment, ...], n: int, known: Known) -> bool:
