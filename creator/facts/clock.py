@@ -41,6 +41,7 @@ _SETS = {
     "midweek": frozenset((1, 2, 3)),
     "daily": _ALL,
 }
+_DAY_WORDS = frozenset((*_DAYS, *_SHORT, *_SETS, "day", "days"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,8 @@ def _side(found: Sequence[Word], first: int) -> str:
 
 def read_days(found: Sequence[Word]) -> list[Days]:
     """Every day of the week among the words, in order; a range is one entry."""
+    if _DAY_WORDS.isdisjoint([w.text for w in found]):
+        return []
     days: list[Days] = []
     at = 0
     while at < len(found):
