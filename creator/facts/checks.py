@@ -12,12 +12,13 @@ from creator.facts.denials import denial_findings
 from creator.facts.entities import opposites, swapped_names
 from creator.facts.figures import figure_findings, figure_words
 from creator.facts.han import denied_runs, unknown_runs
+from creator.facts.kept import Title
 from creator.facts.policy import BREAKS_OFF, TWICE, injection_faults, quality_faults
 from creator.facts.ranks import Rank, read_ranks
 from creator.facts.reading import Reading, quoted
 from creator.facts.relations import relation_findings
 from creator.facts.restricted import restricted_findings
-from creator.facts.scope import Title, dropped_conditions, unbounded, unoffered
+from creator.facts.scope import dropped_conditions, unbounded, unoffered
 from creator.facts.strangers import strangers
 from creator.facts.widened import widened
 

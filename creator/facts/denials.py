@@ -15,10 +15,15 @@ from creator.facts.reading import Reading, quoted
 from creator.facts.segments import segment_at
 from creator.facts.text import Word, listed, stem_of
 from creator.facts.units import PERCENT, is_money
-from creator.facts.vocabulary import vocabulary
+from creator.facts.vocabulary import base_forms, vocabulary
 
 _VERSIONS = listed("version edition model option kind variant format type size plan included available support")
 _SELF = listed("its itself automatically self themselves")
+_ANOTHER = listed("second third fourth other another extra spare next more")
+_NEVER = listed(
+    "lose miss forget worry wonder settle stop skip run guess mind fear wait hunt search let look leave give "
+    "underestimate far out too late go be get feel know had have been a an"
+)
 _ANSWERS = listed("no not none never neither sorry nope")
 _FULL = listed("excluded excepted full")
 _BESIDE = 3  # words between a thing and the words that it is in the price
@@ -47,7 +52,7 @@ def denial_findings(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
         if denial.waved:
             yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n  # it is a figure of speech
             continue
-        if n in counted or word.text in IDIOMS or found[denial.first].text in IDIOMS or _asks(reading, denial):
+        if n in counted or _playful(reading, n, denial) or _asks(reading, denial):
             continue
         if n + 1 in denied and found[n + 1].kind == "word" and found[n + 1].text not in _LATER:
             continue  # it only narrows the next word: "no artificial colours"
@@ -70,6 +75,9 @@ def denial_findings(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
             playful = found[denial.negator].text in ("minus", "sans") and found[denial.negator + 1].text == "the"
             if against is None and playful and vocabulary().meanings.class_of(word.text) not in ("food", "substance"):
                 yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n  # "minus the ducks"
+                continue
+            if against is None and denial.absent and _no_part(word):
+                yield reading.finding(FindingKind.NEGATION, n, n, 0.3), n, n  # "without the groaning"
                 continue
             if (
                 against is None
@@ -104,6 +112,31 @@ def denial_findings(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
             turned = turned_place(facts, word.text)
             if turned is not None:
                 yield reading.finding(FindingKind.NEGATION, n, n, 0.9, *quoted(turned)), n, n
+
+
+def _playful(reading: Reading, n: int, denial: Denial) -> bool:
+    """Whether a denial is a turn of speech: "no early nights", "never lose a sock again", "no nap left undone"."""
+    found, first = reading.words, reading.words[denial.first]
+    if found[n].text in IDIOMS or first.text in IDIOMS or first.text in _ANOTHER:
+        return True
+    if denial.absent and vocabulary().meanings.field_of(found[n].text).startswith("n28"):
+        return True  # nights, weekends
+    span = found[denial.first : denial.last]
+    if found[denial.negator].text == "never" and (first.text in _NEVER or any(w.text == "again" for w in span)):
+        return True
+    return any(w.text == "left" for w in span) and span[-1].text.startswith("un")
+
+
+def _no_part(word: Word) -> bool:
+    """Whether a word that the ad lacks names nothing a thing could be without: a feeling, a person, a doing of persons.
+
+    The fields are WordNet's: verbs of the body (29), of thought, speech, feeling, sight and company, and nouns alike.
+    """
+    meanings = vocabulary().meanings
+    if word.text.endswith("ing"):
+        bases = [meanings.fields.get(base, "") for base in base_forms(word.text)[1:]]
+        return any(f in field for field in bases for f in ("v29", "v31", "v32", "v37", "v39", "v41"))
+    return meanings.field_of(word.text).startswith(("n06", "n09", "n12", "n16", "n18", "n28"))
 
 
 def _asks(reading: Reading, denial: Denial) -> bool:

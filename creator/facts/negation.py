@@ -133,7 +133,8 @@ def read_denials(found: Sequence[Word], *, title: bool = False) -> list[Denial]:
             end = n - 1 if _remains(found, n) else n
             denials.append(Denial(False, n, _clause_start(found, end), end, apart=True))
         elif text in ("excluded", "excepted") or (text == "separately" and n and found[n - 1].text in _SOLD):
-            denials.append(Denial(False, n, _clause_start(found, n), n, apart=True))
+            end = n - 1 if text == "separately" else n
+            denials.append(Denial(False, n, _clause_start(found, end), end, apart=True))
     return [d for d in denials if d.last > d.first]
 
 

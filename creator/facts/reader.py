@@ -18,6 +18,9 @@ RULE = (
 )
 
 
+_LATELY = frozenset({"lately", "recently", "today", "tonight", "now", "right", "inside"})
+
+
 def _frame() -> re.Pattern[str]:
     """What makes a term speak of the reader: "living with", "your", "as a"."""
     return vocabulary().pattern("reader", "frame")
@@ -108,8 +111,11 @@ def _applies(
             or (plural and (segment.question or before in ("for ", "dear ", "hey ")))
         )
     if text in vocabulary().ambiguous:
+        after = found[n + 1] if n + 1 < len(found) else None
+        alone = after is None or after.kind == "sign" or after.text in vocabulary().function or after.text in _LATELY
         first = segment.question and (
-            n == segment.first or found[n - 1].text in ("newly", "recently", "just", "feeling", "still")
+            (n == segment.first and (alone or person))
+            or found[n - 1].text in ("newly", "recently", "just", "feeling", "still")
         )
         return (
             first

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from creator.facts.conditions import GENERIC, Clause, Condition, content_stems
-from creator.facts.dates import read_dates
+from creator.facts.kept import Title, keeps, noun_stems, reaches
 from creator.facts.paraphrase import paraphrased_stems
-from creator.facts.quantities import Quantity
 from creator.facts.text import Word, listed, stem_of
-from creator.facts.units import COUNT, is_money, unit_forms
+from creator.facts.units import is_money
 from creator.facts.vocabulary import vocabulary
 
 _TIMES = listed(
@@ -22,13 +21,10 @@ _TIMES = listed(
     "breakfast lunch dinner supper evening afternoon the you your of in about things that good kinds sorts set ready"
 )
 _SOLD = listed("room meal trip night day stay step")  # "20% off every room" is no figure of speech
-_NEWCOMERS = listed("new newcomer newcomers first join joining joiners welcome switch switching")
-_PAIR = listed("pair both couple second two twin duo")
 _AGAIN = re.compile(
     r"(?:each|every)(?: and every| single)? (?:time|visit|trip)|(\w+) after \1|as often as"
     r"|as many (?:\w+ )?as|whenever|always"
 )
-_PARTS = re.compile(r"\b(?:mainland|contiguous|metropolitan|central|greater|inner|zones?)\b")
 _SERVED = frozenset(
     stem_of(w)
     for w in (
@@ -52,25 +48,22 @@ _TIERS = frozenset(
     stem_of(w) for w in ("plan", "tier", "package", "version", "edition", "ticket", "model", "membership")
 )
 _DAYS = re.compile(r"any ?time|(?:every|any|each) day|daily|seven days")
-_FREE = re.compile(r"(?<!-)(?<!- )\bfree\b(?! (?:from|of)\b)(?!-)")
+_FREE = re.compile(
+    r"(?<!-)(?<!- )(?<!feel )(?<!set )(?<!break )(?<!roam )(?<!run )(?<!hands )\bfree\b"
+    r"(?! (?:from|of|up|your|yourself|rein|spirits?|hands?|time)\b)(?!-)"
+)
+_GIVEN_FREE = re.compile(
+    r"(?<!-)\bfree\b(?!\s+from|\s+of\b(?! charge))|\bgift\b|\bcomplimentary\b|\bbonus\b|\bincluded\b|\bfor nothing\b"
+    r"|\bon (?:us|the house)\b|\bno (?:extra )?(?:charge|cost|fee)\b|\bnothing to pay\b|\bgratis\b|\bcosts? nothing\b"
+)
+_NTH = listed("first second third fourth fifth sixth seventh eighth ninth tenth last next")
+_EACH = listed("each every all any both")
+_WHEN = re.compile(
+    r"whenever|always|any ?time|no matter|whatever|however|for everyone|as standard|forever|no end date|all year"
+    r"|year-round"
+)
+_KEPT_OPEN = re.compile(r"\b(?:keep|keeps|leave|leaves|keeping) [^,:;?!]*\bfree\b")
 _WHO = listed("audience age only after with first place")
-
-
-@dataclass(frozen=True, slots=True)
-class Title:
-    """What the check of conditions needs of a title.
-
-    Args:
-        text: folded.
-        words: its words.
-        stems: content stems.
-        quantities: its amounts.
-    """
-
-    text: str
-    words: tuple[Word, ...]
-    stems: frozenset[str]
-    quantities: tuple[Quantity, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +91,8 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
     ]
     name = frozenset[str]().union(*(c.stems for c in clauses if c.passage.field == "title"))
     title = replace(title, stems=title.stems | paraphrased_stems(title.text))
+    priced = any(is_money(q.units[0]) for q in title.quantities)
+    offered = vocabulary().pattern("scope", "offer").search(title.text) is not None
     for match in universals:
         topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
         for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
@@ -105,11 +100,19 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
                 c
                 for c in clause.conditions
                 if _limits(c, match.group(), title.text[match.end() : match.end() + 10])
-                and not _kept(c, title, name, universal=True)
-                and not _reached(c, title, clauses)
+                and (
+                    c.kind != "date"
+                    or offered
+                    or (priced and match.group() in _EACH)
+                    or title.text[: match.start()].endswith("with ")
+                    or _DAYS.fullmatch(match.group())
+                    or _WHEN.match(match.group())
+                )
+                and not keeps(c, title, name, universal=True)
+                and not reaches(c, title, clauses)
                 and (c.kind != "place" or clause.stems & _SERVED)
             ]
-            tier = shared and any(c.kind in _TIED for c in broken) and bool(_noun_stems(title) & _TIERS)
+            tier = shared and any(c.kind in _TIED for c in broken) and bool(noun_stems(title) & _TIERS)
             if (shared >= 2 or tier) and broken:
                 return Dropped(broken[0], clause, *_words_in(title.words, match.start(), match.end()))
         season = next(
@@ -124,7 +127,7 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
         if match.group() in ("all year", "year-round") and season is not None:
             limit = next(k for k in season.conditions if k.kind in ("date", "months"))
             return Dropped(limit, season, *_words_in(title.words, match.start(), match.end()))
-        narrowed = _narrowed(title, match, clauses)
+        narrowed = _narrowed(title, match, clauses, name)
         if narrowed is not None:
             return narrowed
     offer = vocabulary().pattern("scope", "offer").search(title.text)
@@ -138,8 +141,8 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
                 k
                 for k in c.conditions
                 if k.kind not in ("bar", "age", "within", "weekday", "months", "frequency")
-                and not _kept(k, title, name, universal=False)
-                and not _reached(k, title, clauses)
+                and not keeps(k, title, name, universal=False)
+                and not reaches(k, title, clauses)
             ],
         )
         for c in stating
@@ -170,7 +173,10 @@ def unoffered(title: Title, clauses: Sequence[Clause], nouns: frozenset[str]) ->
         clauses: the ad's sentences.
         nouns: stems that follow the ad's own "free" compounds ("gluten-free"), where "Gluten Free" means absence.
     """
+    kept_open = _KEPT_OPEN.search(title.text)
     for match in _FREE.finditer(title.text):
+        if kept_open is not None and kept_open.end() == match.end():
+            continue  # "keep the first Thursday free"
         first, last = _words_in(title.words, match.start(), match.end())
         if first and title.words[first - 1].stem in nouns:
             continue
@@ -203,7 +209,7 @@ def _shared(clause: Clause, title: Title, name: frozenset[str]) -> int:
     return len(words - name) + 2 * amounts + free + eligible + (free and bool(words & name)) + opening
 
 
-def _narrowed(title: Title, match: re.Match[str], clauses: Sequence[Clause]) -> Dropped | None:
+def _narrowed(title: Title, match: re.Match[str], clauses: Sequence[Clause], name: frozenset[str]) -> Dropped | None:
     """Whether the title says "all sailings" of what the ad gives for "Tuesday sailings", or for one part of several."""
     if match.group() == "both":
         return None
@@ -218,21 +224,35 @@ def _narrowed(title: Title, match: re.Match[str], clauses: Sequence[Clause]) -> 
             continue
         found = clause.passage.words[clause.first : clause.last]
         if noun is not None:
-            before = [found[n - 1] for n in range(1, len(found)) if found[n].stem == noun.stem]
+            before = [
+                found[n - 1]
+                for n in range(1, len(found))
+                if found[n].stem == noun.stem and (_nth(found[n - 1]) or not _eached(found, n))
+            ]
             limits = [
                 w
                 for w in before
-                if w.kind == "word" and w.text not in vocabulary().function and w.stem not in title.stems
+                if w.kind == "word" and w.text not in vocabulary().function and w.stem not in title.stems | name
             ]
             if before and len(limits) == len(before):
                 at = clause.first + next(n for n in range(1, len(found)) if found[n].stem == noun.stem)
                 return Dropped(Condition("only", "", frozenset(), frozenset(), (), at - 1, at), clause, first, last)
-        rivals = {low for low, dimension in own if dimension in {d for _, d in amounts & own}}
+        shared = {d for _, d in amounts & own if d.startswith("money") or d == "percent"}
+        rivals = {low for low, dimension in own if dimension in shared}
         if match.group() in ("whole", "entire", "every", "all") and len(rivals) > 1:
             return Dropped(
                 Condition("only", "", frozenset(), frozenset(), (), clause.first, clause.last - 1), clause, first, last
             )
     return None
+
+
+def _eached(found: Sequence[Word], n: int) -> bool:
+    """Whether the ad itself says it of every one: "each pea-sized treat"."""
+    return any(w.text in _EACH for w in found[max(0, n - 4) : n])
+
+
+def _nth(word: Word) -> bool:
+    return word.text in _NTH or bool(re.fullmatch(r"\d+(?:st|nd|rd|th)", word.text))
 
 
 def _stems_of(clauses: Sequence[Clause]) -> frozenset[str]:
@@ -247,86 +267,20 @@ def _states(clause: Clause, title: Title) -> bool:
     cuts = {(q.low, q.units[0].dimension) for q in title.quantities if q.cut}
     if cuts:
         return bool(cuts & {(q.low, q.units[0].dimension) for q in clause.quantities})
-    if re.search(r"(?<!-)\bfree\b(?!\s+from|\s+of\b)|\bgift\b|\bcomplimentary\b|\bbonus\b|\bincluded\b", title.text):
+    if _GIVEN_FREE.search(title.text):
         return clause.free and len(clause.stems & (title.stems - GENERIC)) >= 1
     return False
 
 
-def _kept(condition: Condition, title: Title, name: frozenset[str], *, universal: bool) -> bool:
-    spoken = {w.text for w in title.words}
-    if condition.quantities:
-        pair = bool(spoken & _PAIR) and any(q.low == 2 for q in condition.quantities)
-        return pair or any(_same(q, t) for q in condition.quantities for t in title.quantities)
-    if condition.kind == "varies":
-        return bool(condition.keep & spoken) or "up to" in title.text
-    if condition.kind in ("threshold", "after") and not condition.quantities:
-        return len(condition.stems & title.stems) * 2 >= len(condition.stems)
-    if condition.kind == "audience":
-        if re.search(r"\b(?:new|first-time)\b", condition.text):
-            return bool(spoken & _NEWCOMERS)
-        return condition.stems <= title.stems
-    if condition.kind == "only":
-        return bool(condition.stems & title.stems) and (
-            not universal or len(condition.stems & title.stems) >= len(condition.stems)
-        )
-    if condition.kind == "date":
-        dates = read_dates(title.words)
-        return bool(dates) or bool(spoken & {"limited", "until"})
-    if condition.kind == "place" and universal and (part := _PARTS.search(condition.text)) is not None:
-        return part.group() in spoken
-    if condition.kind == "first" and not universal and _lasting(title):
-        return True  # "free for 12 months" of the first year
-    if condition.kind == "first" and universal:
-        return "first" in spoken or "new" in spoken
-    if condition.keep & spoken:
-        return True
-    if condition.kind == "object":
-        own = condition.stems - GENERIC - name
-        return not own or bool(own & title.stems)
-    if universal and condition.kind in ("with", "plan", "audience"):
-        narrow = condition.stems - _noun_stems(title) - name
-        return not condition.stems or bool(narrow & title.stems)
-    return bool(condition.stems & title.stems) and not (universal and condition.kind in ("selection", "plan"))
-
-
-def _reached(condition: Condition, title: Title, clauses: Sequence[Clause]) -> bool:
-    """Whether the title's count of the product costs enough: "two tubes" at €19 are an order over €35."""
-    least = [q for q in condition.quantities if is_money(q.units[0])]
-    if condition.kind != "threshold" or not least:
-        return False
-    prices = [
-        q.low
-        for c in clauses
-        if c.passage.field == "attributes.price"
-        for q in c.quantities[:1]
-        if is_money(q.units[0])
+def _said_of_all(title: Title, phrase: str, stated: str) -> bool:
+    """Whether the ad says it of every one itself, in a sentence with the title's price or percentage if it has one."""
+    figures = [
+        title.words[q.figure].text
+        for q in title.quantities
+        if is_money(q.units[0]) or q.units[0].dimension == "percent"
     ]
-    counts = [q.low for q in title.quantities if q.units[0] is COUNT and q.low > 1]
-    return any(count * price >= q.low for count in counts for price in prices for q in least)
-
-
-def _same(one: Quantity, two: Quantity) -> bool:
-    """Whether two amounts are one: "48 hours", "two days"."""
-    if one.low in (two.low, two.high):
-        return True
-    unit, other = one.units[0], two.units[0]
-    return unit.dimension == other.dimension and unit.base(one.low) in (other.base(two.low), other.base(two.high))
-
-
-def _lasting(title: Title) -> bool:
-    times = {unit_forms()[name].dimension for name in ("second", "month")}
-    return any(q.units[0].dimension in times for q in title.quantities)
-
-
-def _noun_stems(title: Title) -> frozenset[str]:
-    """Stems of the things a title speaks of as "any", "every" or "all": up to three words after these."""
-    after = {
-        w.stem
-        for n, word in enumerate(title.words)
-        if word.text in ("any", "every", "all", "each", "whichever", "whatever", "which")
-        for w in title.words[n + 1 : n + 4]
-    }
-    return frozenset(after)
+    sentences = [s for s in re.split(r"[.;](?!\d)|\n", stated) if re.search(phrase, s)]
+    return any(all(figure in s for figure in figures) for s in sentences)
 
 
 def _harmless(title: Title, match: re.Match[str], stated: str) -> bool:
@@ -349,7 +303,7 @@ def _harmless(title: Title, match: re.Match[str], stated: str) -> bool:
             return False
         if after is None or after.text in _TIMES or after.text.removesuffix("s") in _TIMES or after.kind == "number":
             return True
-        own = re.search(rf"\b{match.group()} {re.escape(after.text)}\b", stated) is not None
+        own = _said_of_all(title, rf"\b{match.group()} {re.escape(after.text)}\b", stated)
         return own or any(q.first <= at + 1 <= q.last for q in title.quantities)
     own = re.search(rf"\b{re.escape(match.group())}\b", stated) is not None
     return own or match.group() == "guaranteed" or (match.group() == "for life" and "lifetime" in stated)

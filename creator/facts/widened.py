@@ -23,7 +23,6 @@ _MATTER = re.compile(r"\b(?:no matter (?:which|what)|whichever|whatever)\b")
 _CHANNELS = listed("online store stores shop shops branch phone app post person web website counter checkout")
 _SHADES = frozenset(stem_of(w) for w in ("colour", "shade", "hue", "tone", "finish"))
 _PARTS = re.compile(r",|;|/|\band\b|\bor\b|&")
-_OF_SORT = listed("in over under above from between with for")
 
 Widened = tuple[int, int, Clause]  # the title's first and last word at fault, and the ad's narrower sentence
 
@@ -36,12 +35,12 @@ def widened(reading: Reading) -> Widened | None:
         about = _about(reading.facts, topic - stems)
         if about and phrase:
             head = phrase[-1].stem
-            if all(_of_some(reading, clause, head) or _sort_of(reading, clause, phrase) for clause in about):
+            if all(_of_some(reading, clause, head) for clause in about):
                 return first, last, about[0]
         narrower = _object(reading, stems)
         if narrower is not None:
             return first, last, narrower
-    return _channels(reading)
+    return _channels(reading) or _joined(reading, topic)
 
 
 def _topic(reading: Reading) -> frozenset[str]:
@@ -93,24 +92,6 @@ def _of_some(reading: Reading, clause: Clause, head: str) -> bool:
     return False
 
 
-def _sort_of(reading: Reading, clause: Clause, phrase: list[Word]) -> bool:
-    """Whether a sentence has the thing only as one sort of it: "a Flex ticket", "a pair in sage"."""
-    found, head = clause.passage.words[clause.first : clause.last], phrase[-1].stem
-    places = [n for n, w in enumerate(found) if w.stem == head]
-    said = {w.stem for w in reading.words}
-    function, product = vocabulary().function, reading.facts.known.product
-
-    def narrowed(n: int) -> bool:
-        before = found[n - 1] if n else None
-        if before is not None and before.kind == "word" and before.text not in function:
-            return before.stem not in said and before.stem not in product and before.stem not in GENERIC
-        after = found[n + 1] if n + 1 < len(found) else None
-        rest = content_stems(found[n + 2 : n + 5]) - product
-        return after is not None and after.text in _OF_SORT and bool(rest) and not rest & said
-
-    return bool(places) and all(narrowed(n) for n in places)
-
-
 def _object(reading: Reading, stems: frozenset[str]) -> Clause | None:
     """The ad's sentence that gives the title's cut on one thing: "18% off the three-bottle bundle"."""
     cuts = {(q.low, q.units[0].dimension) for q in reading.quantities if q.cut or q.units[0].dimension == "percent"}
@@ -129,6 +110,33 @@ def _object(reading: Reading, stems: frozenset[str]) -> Clause | None:
             return None
         narrower = clause
     return narrower
+
+
+def _joined(reading: Reading, topic: frozenset[str]) -> Widened | None:
+    """ "On Windows and Mac alike" of what the ad has "on Windows only": the one joined with another of its kind."""
+    found = reading.words
+    for clause in reading.facts.clauses:
+        words = clause.passage.words[clause.first : clause.last]
+        for at in (n for n, w in enumerate(words) if w.text == "only"):
+            ones = content_stems(words[max(0, at - 2) : at]) or content_stems(words[at + 1 : at + 4])
+            rest = clause.stems - ones - GENERIC - reading.facts.known.product
+            if not ones or not rest & topic or any(w.text in _CHANNELS and w.stem in ones for w in words):
+                continue
+            for n, word in enumerate(found):
+                other = _other_side(found, n) if word.stem in ones else None
+                if other is not None and found[other].stem not in clause.stems:
+                    return min(n, other), max(n, other), clause
+    return None
+
+
+def _other_side(found: tuple[Word, ...], n: int) -> int | None:
+    """The word that "and" or "or" joins with one: the "Mac" of "Windows and Mac"."""
+    for side in (n - 2, n + 2):
+        if 0 <= side < len(found) and found[(n + side) // 2].text in ("and", "or", "&", "/", "plus"):
+            word = found[side]
+            if word.kind == "word" and word.text not in vocabulary().function:
+                return side
+    return None
 
 
 def _channels(reading: Reading) -> Widened | None:
