@@ -6,6 +6,7 @@ Each feature is a short name ("topic:weather", "by:with&made"); `weighing` adds 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from creator.facts.entities import Known
@@ -26,6 +27,25 @@ _GROUPS = {
     "05": "living", "06": "made", "08": "body", "13": "eaten", "17": "matter", "18": "person", "20": "living",
     "27": "matter", "28": "time",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What is seen of a title as a whole.
+
+    Args:
+        taken: words that belong to amounts, dates and other things checked apart.
+        share: the part of its words of meaning that the ad carries.
+        strangers: how many words the ad does not carry.
+        headless: it names none of the things the ad's title says the product is.
+        foreign: it has small words of a foreign language.
+    """
+
+    taken: frozenset[int]
+    share: float
+    strangers: int
+    headless: bool
+    foreign: bool
 
 
 _PREFIXES = ("over", "out", "un", "re", "mis", "pre", "non", "under", "fore", "up")
@@ -133,10 +153,7 @@ def place_features(
     n: int,
     known: Known,
     place: Place,
-    *,
-    taken: frozenset[int],
-    share: float,
-    strangers: int,
+    title: Whole,
 ) -> list[str]:
     """What is seen of word n where it stands; what it means comes from `meaning_features`.
 
@@ -146,9 +163,7 @@ def place_features(
         n: its index.
         known: what the ad covers.
         place: where it stands.
-        taken: words that belong to amounts, dates and other things checked apart.
-        share: the part of the title's words of meaning that the ad carries.
-        strangers: how many words of the title it does not carry.
+        title: what is seen of the title as a whole.
     """
     text = found[n].text.removesuffix("'s")
     sort = sort_of(text)
@@ -162,8 +177,8 @@ def place_features(
     by = governor(found, segment, n)
     if by:
         seen += [f"by:{by}", f"by:{by}&{sort}"]
-    before = _side(found, n - 1, segment, known, taken)
-    after = _side(found, n + 1, segment, known, taken)
+    before = _side(found, n - 1, segment, known, title.taken)
+    after = _side(found, n + 1, segment, known, title.taken)
     seen += [f"<{before}", f">{after}", f"<{before}>{after}"]
     seen += [f"<{before}&{sort}", f">{after}&{sort}"]
     if n == segment.first:
@@ -179,12 +194,11 @@ def place_features(
     if n > segment.first and first.stem in known.product and not _can_be_called(first.text):
         seen += ["label", f"label&{sort}"]
     seen += _around(found, segment, n, sort)
-    named = any(w.stem in heads for w in found) if (heads := {stem_of(h) for h in known.heads}) else True
-    if not named:
+    if title.headless:
         seen += ["headless", f"headless&{sort}", f"headless&{where}"]
-    if any(is_small(w.text) for w in found):
+    if title.foreign:
         seen += ["foreign", f"foreign&{sort}"]
-    seen += [f"share:{min(3, int(4 * share))}", f"strangers:{min(3, strangers)}"]
+    seen += [f"share:{min(3, int(4 * title.share))}", f"strangers:{min(3, title.strangers)}"]
     return [*seen, *_likeness(found, segment, n, known, place)]
 
 
@@ -282,19 +296,13 @@ def _likeness(found: Sequence[Word], segment: Segment, n: int, known: Known, pla
             yield "sibling"
         elif ({meanings.parents[s] for s in above} - {-1}) & known.meanings:
             yield "cousin"
-    senses = set(meanings.senses_of(text)[:2])
-    near = senses | {meanings.parents[s] for s in senses}
-    for head in known.heads:
-        own = set(meanings.senses_of(head)[:2])
-        up = {meanings.parents[s] for s in own}
-        if (near & (own | up)) - {-1}:
-            yield "like head"
-            yield f"like head&{place.name.lower()}"
-            break
-        further = up | {meanings.parents[s] for s in up if s >= 0}
-        if (near | {meanings.parents[s] for s in near if s >= 0}) & further - {-1}:
-            yield "rather like head"
-            break
+    near, far = _kin(frozenset((text,)))
+    close, distant = _kin(known.heads)
+    if near & close:
+        yield "like head"
+        yield f"like head&{place.name.lower()}"
+    elif far & distant:
+        yield "rather like head"
     if known.ends(text):
         yield "ends"
     if invites(text) and listed_thing(found, segment, n, known):
@@ -314,6 +322,27 @@ def _likeness(found: Sequence[Word], segment: Segment, n: int, known: Known, pla
         yield "audience"
     if in_list(found, n, known):
         yield "in list"
+
+
+@lru_cache(maxsize=65536)
+def _kin(words: frozenset[str]) -> tuple[frozenset[int], frozenset[int]]:
+    """What the words mean, with what is one step more general, and with what is two."""
+    meanings = vocabulary().meanings
+    own = {sense for word in words for sense in meanings.senses_of(word)[:2]}
+    up = {meanings.parents[sense] for sense in own} - {-1}
+    further = {meanings.parents[sense] for sense in up} - {-1}
+    return frozenset(own | up), frozenset(own | up | further)
+
+
+@lru_cache(maxsize=4096)
+def _stems_of(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(stem_of(word) for word in words)
+
+
+def is_headless(found: Sequence[Word], known: Known) -> bool:
+    """Whether the title names none of the things the ad's title says the product is."""
+    heads = _stems_of(known.heads)
+    return bool(heads) and not any(word.stem in heads for word in found)
 
 
 def in_list(found: Sequence[Word], n: int, known: Known) -> bool:

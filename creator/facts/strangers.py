@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from creator.core.records import FindingKind
 from creator.facts.entities import Known
-from creator.facts.features import in_list, is_small, place_features
+from creator.facts.features import Whole, in_list, is_headless, is_small, place_features
 from creator.facts.places import Place, governor, is_made, place_of
 from creator.facts.segments import Segment, segment_at
 from creator.facts.sorts import invites, listed_thing, other_activity, other_season, replaces, sister
@@ -98,12 +98,14 @@ def read_strangers(
             own += 1
         elif not (n and found[n - 1].text in ("/", "per", "a") and word.text in unit_forms()):
             others.append(n)
-    share = own / (own + len(others)) if others else 1.0
+    if not others:
+        return []
+    title = Whole(taken, own / (own + len(others)), len(others), is_headless(found, known), foreign)
     seen: list[Seen] = []
     for n in others:
         segment = segment_at(segments, n)
         place = place_of(found, segment, n, known)
-        shown = place_features(found, segment, n, known, place, taken=taken, share=share, strangers=len(others))
+        shown = place_features(found, segment, n, known, place, title)
         seen.append(Seen(n, segment, place, tuple(shown)))
     return seen
 
