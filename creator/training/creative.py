@@ -28,10 +28,8 @@ from creator.training.row_loss import row_loss
 from creator.training.user_losses import UserLosses
 from creator.training.windows import WindowBatch
 
-COMPANY = 60
-"""Interests beside the one that counts, at most, in a drill's soft token.
-
-Beside half as many the leading point is nearly as faint as in a user's (a cosine of about 0.3 and 0.2)."""
+COMPANY = 12
+"""Interests beside the one that counts, at most, in a drill's soft token."""
 SOFT_LENGTH = 2.0
 """Length of the soft tokens of fixed users when the Creative LLM begins to learn, and of drills before, in words."""
 LOUD = 0.5
@@ -64,8 +62,7 @@ class CreativeSettings:
         train_llm: whether the Creative LLM, or its adapters, are trained at all.
         bf16: whether every user is embedded under bfloat16 autocast.
         drills: share of a step's ads that are drills (`creator.training.drills`).
-        company_steps: steps in which drills' company grows to its full size, by the same factor each; a lone interest
-            is heard sooner.
+        company_steps: steps in which drills' company grows to its full size; a lone interest is heard sooner.
         seed: of every draw.
     """
 
@@ -133,7 +130,7 @@ class CreativeStep:
         random = np.random.default_rng((settings.seed, step))
         rows = self._examples.draw(random, settings.ads, settings.titles_per_ad)
         grown = 1.0 if step >= settings.company_steps else step / settings.company_steps
-        return self.losses(rows, random, company=round((COMPANY + 1) ** grown) - 1)
+        return self.losses(rows, random, company=round(COMPANY * grown))
 
     def losses(self, rows: npt.NDArray[np.int64], random: np.random.Generator, *, company: int = COMPANY) -> Losses:
         """The losses on given examples; drills hear up to `company` interests beside the one that counts."""

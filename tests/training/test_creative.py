@@ -131,7 +131,6 @@ def test_drills_hear_the_words_of_their_point_and_not_the_user(model, shop, item
 def test_drills_alone_read_no_user_and_validate_by_exchanging_what_is_heard(model, shop, items, tmp_path, monkeypatch):
     """The words are learnt, the users are as they were; titles heard under another's leading point are less likely."""
     monkeypatch.setattr(type(model), "user_batch", lambda *_: pytest.fail("a user was read"))
-    monkeypatch.setattr("creator.training.creative.COMPANY", 4)  # what so small a model can hear among
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     loop = LoopSettings(60, 1e-2, warmup_steps=3, log_every=1, bf16=False)
     settings = replace(SETTINGS, ads=6, train_user=False)
