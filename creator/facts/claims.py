@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from creator.facts.derive import follows
+from creator.facts.algebra import Ledger, surpassed
+from creator.facts.derive import follows as derived
 from creator.facts.operands import PACKS, Said
 from creator.facts.quantities import ABOUT, AT_LEAST, AT_MOST, IS, OVER, UNDER, Quantity
 from creator.facts.stated import LISTED, SWITCHES, Fact, amount_tokens
@@ -20,8 +21,10 @@ _MONTH = Fraction(2629746)  # seconds of a mean Gregorian month (365.2425 days /
 CONVERSION_WITHIN = Fraction(1, 100)  # a rounded ounce-to-gram figure may be this far off
 _KINDS = listed(
     "kind typ sort varieti flavor color shad scent styl option choic ingredient finish siz blend not topic subject "
-    "countri citi island region town languag destin way mod pattern set function level effect program thing"
+    "countri citi island region town languag destin way posit position mod pattern set function level effect program "
+    "thing"
 )
+_POSSIBLE = listed("possible can may could might")
 _FEW = stems("student member subscriber child senior concession pensioner teacher trade")  # who pays another price
 
 
@@ -51,6 +54,7 @@ def match(
     beside: Said,
     facts: Sequence[Fact],
     named: frozenset[str],
+    ledger: Ledger,
 ) -> Match:
     """Compare a title's quantity with the ad's.
 
@@ -61,9 +65,14 @@ def match(
         beside: what else the title says that arithmetic may need.
         facts: the ad's quantities.
         named: stems of the ad's title; they name the product and single no amount of it out.
+        ledger: the ad's quantities, for reckoning with.
     """
-    facts = [_at_rate(claim, f) for f in facts]
-    rivals = [f for f in facts if _same_dimension(claim, f.quantity)]
+    if claim.rate:
+        facts = [_at_rate(claim, f) for f in facts]
+    kinds = {u.dimension for u in claim.units}
+    rivals = [
+        f for f in facts if any(u.dimension in kinds for u in f.quantity.units) or _about_months(claim, f.quantity)
+    ]
     equal = [f for f in rivals if _holds(claim, f.quantity) and _rate_fits(claim, f.quantity)]
     exact = {f.quantity.every for f in equal if f.quantity.every}
     others = {f.quantity.every for f in rivals if f.quantity.every and f.quantity.low == claim.low}
@@ -100,12 +109,18 @@ def match(
                 beside.counts,
             )
         )
-        if rival is None or follows(claim, beside, facts) is not None:
+        if rival is None or derived(claim, beside, facts) is not None:
             return Match(best, True)
         return Match(rival, False)
-    used = follows(claim, beside, facts)
+    used = None if beside.single or _slips(claim, rivals) else ledger.reaches(claim, said, beside.counts)
+    if used is None:
+        used = derived(claim, beside, facts)
     if used is not None:
         return Match(None, True, used=used)
+    if claim.relation == OVER and beside.words & _POSSIBLE:
+        reached = next((f for f in rivals if surpassed(claim, f.quantity)), None)
+        if reached is not None:
+            return Match(reached, True)
     if own and claim.units[0] is not COUNT and not _contradicted(claim, rivals, equal):
         return Match(own[0], True)
     wrong_unit = next(
@@ -130,6 +145,11 @@ def match(
     return Match(near, False)
 
 
+def _slips(claim: Quantity, rivals: Sequence[Fact]) -> bool:
+    """Whether the ad has the figure in another unit of the kind: 20 inches, not 20 cm."""
+    return any(f.quantity.low == claim.low and not f.derived and f.quantity.units[0] not in claim.units for f in rivals)
+
+
 def _at_rate(claim: Quantity, fact: Fact) -> Fact:
     """The fact per the claim's time: "900 litres an hour" are 15 litres a minute."""
     own = fact.quantity
@@ -143,23 +163,21 @@ def _at_rate(claim: Quantity, fact: Fact) -> Fact:
     return replace(fact, quantity=replace(own, low=own.low * scale, high=own.high * scale, rate=claim.rate))
 
 
-def _same_dimension(claim: Quantity, fact: Quantity) -> bool:
-    return any(c.dimension == f.dimension for c in claim.units for f in fact.units) or _about_months(claim, fact)
-
-
-def _pairs(claim: Quantity, fact: Quantity) -> list[tuple[Unit, Unit]]:
-    return [(c, f) for c in claim.units for f in fact.units if c.dimension == f.dimension]
-
-
 def _holds(claim: Quantity, fact: Quantity) -> bool:
     """Whether the claimed amount is true of the fact's."""
-    return any(_true_of(claim, c, fact, f) for c, f in _pairs(claim, fact)) or _about_months(claim, fact)
+    for c in claim.units:
+        for f in fact.units:
+            if c.dimension == f.dimension and _true_of(claim, c, fact, f):
+                return True
+    return _about_months(claim, fact)
 
 
 def _about_months(claim: Quantity, fact: Quantity) -> bool:
     """ "About two months" of "eight to ten weeks": months have no exact length, an approximate figure needs none."""
+    if claim.relation != ABOUT and fact.relation != ABOUT:
+        return False
     kinds = {claim.units[0].dimension, fact.units[0].dimension}
-    if ABOUT not in (claim.relation, fact.relation) or kinds != {"calendar", unit_forms()["second"].dimension}:
+    if kinds != {"calendar", unit_forms()["second"].dimension}:
         return False
     said, low, high = (
         figure * unit.factor * (_MONTH if unit.dimension == "calendar" else 1)
@@ -259,6 +277,8 @@ def _better(
     around = frozenset[str]().union(*(f.around for f in fitting))
     fields = {f.passage.field for f in fitting}
     for rival in rivals:
+        if claim.rate in unit_forms() and rival.quantity.rate != claim.rate:
+            continue  # what is due by the month is no sum insured
         if rival.quantity.cut != claim.cut or rival.passage.field not in fields:
             continue
         alike = f" {rival.quantity.units[0].dimension}"  # another amount of its own kind ties it to nothing

@@ -144,7 +144,7 @@ def _numeric(found: Sequence[Word], at: int) -> Clock | None:
         return Clock(total, half == "uhr", "", False, at, last + 1)
     if colon:
         return Clock(total, int(hour) > 12 or len(hour) == 2, "", False, at, last)
-    joined = half in ("-", "to", "until") and not minute
+    joined = half in ("-", "to", "until")
     if joined and _text(found, last + 3) in _HALVES and 1 <= int(hour) <= 12 and found[last + 2].kind == "number":
         return Clock(total, False, "start", False, at, last)
     return None if minute else _bare_span(found, at, int(hour)) or _bare(found, at, at, int(hour))

@@ -56,7 +56,7 @@ def follows(claim: Quantity, said: Said, facts: Sequence[Fact]) -> frozenset[Fra
     value = claim.units[0].base(claim.low)
     within = _HALF_CENT if is_money(claim.units[0]) else Fraction(0)
     alike = alike_of(claim, own)
-    for derive in (_counts, _differences, _sums, _prices, _multiples, _shares, _rates, _ranges):
+    for derive in (_counts, _differences, _sums, _prices, _multiples, _shares, _ranges):
         reach = _with_tops(own, facts) if derive in (_multiples, _ranges) and said.words & _WHOLE else own
         for derived, used in derive(claim, said, reach, alike if reach is own else alike_of(claim, reach)):
             if abs(derived - value) <= within if derive is _shares else derived == value:
@@ -204,27 +204,12 @@ def _prices(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
             yield price * n, None  # "buy four and pay for three"
 
 
-def _rates(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
-    """What a rate comes to for an amount: £19 an hour for two hours, 62 g per metre for 60 m."""
-    for fact in alike if not claim.rate and claim.units[0] is not COUNT else ():
-        for amount in own if said.stems & fact.around else ():
-            if said.stems & amount.near and (times := _at_rate(fact.quantity, amount.quantity)):
-                yield base_of(fact) * times, None
-
-
 def _ranges(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """How far a range goes: from 70 to 120 cm are 50 cm."""
     for fact in own if said.words & LESS else ():
         top, low = fact.quantity, fact.lowest
         if low is not None and same_kind(claim, top) and claim.units[0] is not COUNT and claim.units[0] is not PERCENT:
             yield top.units[0].base(top.low - low), None
-
-
-def _at_rate(rate: Quantity, amount: Quantity) -> Fraction | None:
-    """How many times a rate is due for an amount: "£19 an hour" for two hours."""
-    unit = unit_forms().get(rate.every or rate.rate)
-    own = amount.units[0]
-    return own.base(amount.low) / unit.factor if unit is not None and unit.dimension == own.dimension else None
 
 
 def one_free(n: Fraction, own: Sequence[Fact]) -> bool:

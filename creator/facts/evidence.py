@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from creator.core.records import Ad
+from creator.facts.algebra import Ledger
 from creator.facts.clock import Clock, Days, read_clocks, read_days
 from creator.facts.composed import composed_facts, multiples
 from creator.facts.conditions import Clause, read_clauses
@@ -29,6 +30,7 @@ class AdFacts:
         passages: its fields.
         places: for each word stem of the ad, the first passage and the index of the word that carries it.
         facts: its quantities.
+        ledger: its quantities, for reckoning with.
         dates: its dates, each with the passage.
         clocks: its times of day, each with the passage.
         days: its days of the week, each with the passage.
@@ -49,6 +51,7 @@ class AdFacts:
     passages: tuple[Passage, ...]
     places: dict[str, tuple[Passage, int]]
     facts: tuple[Fact, ...]
+    ledger: Ledger
     dates: tuple[tuple[Date, Passage], ...]
     clocks: tuple[tuple[Clock, Passage], ...]
     days: tuple[tuple[Days, Passage], ...]
@@ -99,6 +102,7 @@ class AdFacts:
             passages,
             places,
             tuple(facts),
+            Ledger.of(facts, clocks),
             tuple(dates),
             tuple(clocks),
             tuple((days, p) for p in passages for days in read_days(p.words)),

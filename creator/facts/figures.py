@@ -13,15 +13,18 @@ from creator.facts.clock import NAMED, Clock
 from creator.facts.composed import longest_list
 from creator.facts.derive import meets, one_free
 from creator.facts.evidence import AdFacts, date_words
-from creator.facts.numbers import ORDINALS, read_figures
+from creator.facts.numbers import ORDINALS, read_figures, small_number
 from creator.facts.operands import PACKS, Said, each_of
 from creator.facts.quantities import Quantity
 from creator.facts.reading import Reading
 from creator.facts.segments import segment_at
 from creator.facts.stated import JOINERS, PRODUCT, amount_tokens, is_bare, said_stems
-from creator.facts.text import listed
+from creator.facts.text import Word, listed
 from creator.facts.units import COUNT, PERCENT, is_money, unit_forms
+from creator.facts.vocabulary import vocabulary
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_APART = 3  # words from one day of a list to the next
 _MOST = 1000  # things that a title takes for granted
 _OTHERS = listed("more others other besides")
 _LABELS = listed("book part volume vol chapter season episode stage grade phase step")
@@ -61,6 +64,8 @@ def _dates(reading: Reading) -> Iterator[Finding]:
 
 
 def _clocks(reading: Reading) -> Iterator[Finding]:
+    if not reading.clocks:
+        return
     facts = reading.facts
     lasting = {
         f.quantity.units[0].base(f.quantity.low) / 60
@@ -144,8 +149,9 @@ def _quantities(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:
 def _says_nothing(reading: Reading, quantity: Quantity) -> bool:
     """Whether a figure is no amount of anything: part of a name, or counting what the title itself lists."""
     found = reading.words
-    if quantity.units[0].name == "day" and quantity.rate == "week":
-        return any(len(days.days) == quantity.high for days, _ in reading.facts.days)
+    weekly = quantity.rate == "week" and quantity.units[0].name in ("day", "")
+    if weekly and quantity.high in {len(days) for days in _day_lists(reading.facts)}:
+        return True  # "three sleepers a week": on Monday, Wednesday and Saturday
     if quantity.units[0] is not COUNT:
         return False
     after = [w.text for w in found[quantity.last + 1 : quantity.last + 3]]
@@ -160,6 +166,10 @@ def _says_nothing(reading: Reading, quantity: Quantity) -> bool:
     if after[-1:] in (["figure"], ["figures"], ["digit"]) or after[:1] == ["figures"]:
         return any(is_money(q.units[0]) and len(str(int(q.high))) == quantity.low for q in stated)
     before = found[quantity.figure - 1] if quantity.figure else None
+    if _FIRST_YEAR <= quantity.low <= _LAST_YEAR and found[quantity.figure].text in reading.facts.spoken:
+        return True  # "departures in 2026"
+    if before is not None and _labelled(reading.facts, before, quantity):
+        return True
     if before is not None and before.text in _LABELS and not quantity.counted & _LABELS:
         return _has_place(reading.facts, quantity.low, frozenset((before.stem,)), ())  # "book two" of three
     named = reading.facts.numbered.get(before.stem) if before is not None and before.kind == "word" else None
@@ -172,6 +182,31 @@ def _says_nothing(reading: Reading, quantity: Quantity) -> bool:
     )
 
 
+def _day_lists(facts: AdFacts) -> Iterator[frozenset[int]]:
+    """The days of the week that the ad lists together: "Monday, Wednesday and Saturday"."""
+    together, before = frozenset[int](), None
+    for days, passage in facts.days:
+        goes_on = before is not None and before[1] is passage and days.first - before[0].last <= _APART
+        if not goes_on:
+            yield together
+        together = together | days.days if goes_on else days.days
+        before = (days, passage)
+    yield together
+
+
+def _labelled(facts: AdFacts, noun: Word, quantity: Quantity) -> bool:
+    """Whether the ad calls a thing by that number: "in size 8", "bill two" for "your second bill"."""
+    if noun.kind != "word" or quantity.low != quantity.high or noun.text in vocabulary().function:
+        return False
+    for passage in facts.passages if noun.stem in facts.places else ():
+        for one, two in pairwise(passage.words):
+            if one.stem == noun.stem and small_number(two) == quantity.low > 0:
+                return True
+            if two.stem == noun.stem and ORDINALS.get(one.text) == quantity.low:
+                return True
+    return False
+
+
 def _match(reading: Reading, quantity: Quantity, meant: Quantity) -> Match:
     found, facts = reading.words, reading.facts
     first, last = _chunk(reading, quantity)
@@ -179,6 +214,7 @@ def _match(reading: Reading, quantity: Quantity, meant: Quantity) -> Match:
     amounts = amount_tokens(others)
     words = frozenset(w.text for w in found)
     counts = {q.low for q in others if q.units[0] is COUNT and q.low == q.high and 1 < q.low < _MOST}
+    counts -= {q.low for q in others if q.low in counts and q.figure and _labelled(facts, found[q.figure - 1], q)}
     counts |= {Fraction(2)} if words & _TWO else set()
     said = said_stems(found)
     sizes = {q.units[0].dimension: q.units[0].base(q.low) for q in others if q.low == q.high}
@@ -188,7 +224,7 @@ def _match(reading: Reading, quantity: Quantity, meant: Quantity) -> Match:
     if single:
         stated = tuple(f for f in stated if f.derived != PRODUCT)  # "two 23 kg cases": each
     chunk = said_stems(found[first:last]) | amount_tokens(q for q in others if first <= q.first < last)
-    return match(meant, said | amounts, chunk, beside, stated, facts.known.product)
+    return match(meant, said | amounts, chunk, beside, stated, facts.known.product, facts.ledger)
 
 
 def _ordinals(reading: Reading, taken: frozenset[int]) -> Iterator[Finding]:

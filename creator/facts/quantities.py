@@ -128,6 +128,12 @@ def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]
     forms, joined = unit_forms(), list[Quantity]()
     for small in quantities:
         large = joined[-1] if joined else None
+        if large is not None and _of_ten(found, large, small):
+            low, high = (figure * 100 / small.low for figure in (large.low, large.high))
+            joined[-1] = replace(
+                small, low=low, high=high, units=(PERCENT,), first=large.first, relation=large.relation
+            )
+            continue
         unit = small.units[0]
         between = [w.text for w in found[large.last + 1 : small.first]] if large is not None else None
         if large is not None and small.figure == large.last + 3 and _is_and_part(found, small):
@@ -157,6 +163,13 @@ def _joined(found: Sequence[Word], quantities: list[Quantity]) -> list[Quantity]
             small = replace(small, low=total, high=total, first=small.first - 3)
         joined.append(small)
     return joined
+
+
+def _of_ten(found: Sequence[Word], share: Quantity, whole: Quantity) -> bool:
+    """Whether two counts are a share: "four in ten teams", not "two in ten days"."""
+    between = [w.text for w in found[share.last + 1 : whole.first]]
+    plain = share.units[0] is COUNT and whole.units[0] is COUNT and not share.counted - whole.counted
+    return plain and between in (["in"], ["out", "of"]) and share.high < whole.low and whole.low in (10, 100)
 
 
 def _is_and_part(found: Sequence[Word], small: Quantity) -> bool:

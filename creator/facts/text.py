@@ -102,6 +102,8 @@ def fold(text: str) -> Folded:
     origin: list[int] = []
     for index, character in enumerate(text):
         folded = character.lower() if character.isascii() else _fold_character(character)
+        if "\u2044" in folded or ("/" in folded and len(folded) > 1 and folded[0].isdigit()):
+            folded = f" {folded}" if index and text[index - 1].isdigit() else folded  # "13½"
         characters.append(folded)
         origin.extend([index] * len(folded))
     origin.append(len(text))

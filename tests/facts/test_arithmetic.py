@@ -112,3 +112,32 @@ _KIT = "The kit has 4 plates, 4 bowls and 4 mugs. It makes 500 ml; one dose is 2
 def test_lists_ranges_rates_and_shares(right: str, wrong: str, description: str) -> None:
     assert not _wrong(right, description)
     assert _wrong(wrong, description)
+
+
+_MADE = (
+    "A box of 12 bars costs £22.80. Fitting costs £70.50 more. Classes on Mondays, Wednesdays and Fridays run from "
+    "6.30 to 8 pm for ten evenings. So far 38% of teams won. In size 8 the shaft is 19 cm high. Your second bill has "
+    "£40 credit. A charge lasts up to 9 days. The mat is 8 cm of foam over 6 cm of felt. Wheels of 20 inches."
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("Bars Work Out at £1.90", "Bars Work Out at £1.80"),  # 22.80 / 12
+        ("Two Boxes Come to £45.60", "Two Boxes Come to £46.60"),  # 2 x 22.80
+        ("A Box Fitted for £93.30", "A Box Fitted for £92.30"),  # 22.80 + 70.50
+        ("15 Hours Across Ten Evenings", "16 Hours Across Ten Evenings"),  # 10 x 1.5
+        ("Three Classes a Week", "Two Classes a Week"),
+        ("Fewer Than Four in Ten Teams Won", "More Than Four in Ten Teams Won"),
+        ("Size 8: a 190 mm Shaft", "Size 9: a 190 mm Shaft"),
+        ("Credit on Bill Two", "Credit on Bill Three"),
+        ("More Than a Week per Charge Is Possible", "More Than Two Weeks per Charge Is Possible"),
+        ("14 cm of Foam and Felt", "13 cm of Foam and Felt"),  # 8 + 6
+        ("1½ Hours of Class", "2½ Hours of Class"),
+        ("20-Inch Wheels", "20 cm Wheels"),
+    ],
+)
+def test_figures_that_come_to_an_amount_without_a_cue(right: str, wrong: str) -> None:
+    assert not _wrong(right, _MADE)
+    assert _wrong(wrong, _MADE)
