@@ -92,7 +92,10 @@ def _ranks_of(reading: Reading) -> list[Rank]:
 
 
 def _reader(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
-    for said in reader.read_attributions(reading.folded.text, reading.words, reading.segments, reading.facts.spoken):
+    facts = reading.facts
+    for said in reader.read_attributions(
+        reading.folded.text, reading.words, reading.segments, facts.spoken, facts.stated
+    ):
         yield (
             reading.finding(
                 FindingKind.PERSONAL_ATTRIBUTE, said.first, said.last, 0.9, f"{said.about}: {reader.RULE}", _POLICY

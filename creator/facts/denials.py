@@ -8,6 +8,7 @@ from itertools import pairwise
 from creator.core.records import Finding, FindingKind
 from creator.facts.conditions import GENERIC, GIVEN, content_stems
 from creator.facts.evidence import AdFacts
+from creator.facts.needs import is_uncharged, joined_stem, required_at
 from creator.facts.negation import IDIOMS, Denial, denied_words, read_denials, without_prefix
 from creator.facts.paraphrase import paraphrased
 from creator.facts.passages import Passage
@@ -18,6 +19,8 @@ from creator.facts.units import PERCENT, is_money
 from creator.facts.vocabulary import base_forms, vocabulary
 
 _VERSIONS = listed("version edition model option kind variant format type size plan included available support")
+_VERSIONS_SAID = listed("planned offered made exists sold needed required copy issue release provided given")
+_OUTRIGHT = frozenset(stem_of(w) for w in (*_VERSIONS, *_VERSIONS_SAID))  # a denial without any "of what"
 _SELF = listed("its itself automatically self themselves")
 _ANOTHER = listed("second third fourth other another extra spare next more")
 _NEVER = listed(
@@ -39,7 +42,6 @@ _TIES = listed("a and by in of off on out the to up")
 _OPENS = listed("still got have you've ever so and but")
 _BEFOREHAND = listed("fully already pre ready factory arrives comes delivered supplied ships")
 _ADDS = listed("add adds adding extra optional separate separately buy")
-_CHARGES = listed("charge charges cost costs fee fees")
 
 
 def denial_findings(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
@@ -49,6 +51,9 @@ def denial_findings(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
     counted = {n for q in reading.quantities for n in range(q.first, q.last + 1)}
     for n, denial in denied.items():
         word = found[n]
+        if (denial.waved or denial.absent) and (needed := required_at(facts, word.stem)) is not None:
+            yield reading.finding(FindingKind.NEGATION, min(n, denial.negator), n, 0.85, *quoted(needed)), n, n
+            continue
         if denial.waved:
             yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n  # it is a figure of speech
             continue
@@ -59,7 +64,8 @@ def denial_findings(reading: Reading) -> Iterator[tuple[Finding, int, int]]:
         if word.text in _LATER and n - 1 in denied:
             continue
         where = _where(facts, word.stem, denied=True) or _part_denied(facts, word.text)
-        if _left_out(facts, word.stem) or (denial.absent and word.text in _CHARGES and _is_free(reading)):
+        if _left_out(facts, word.stem) or (denial.absent and is_uncharged(reading, denial)):
+            yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n
             continue
         if denial.absent and _done_before(facts, word.stem):
             yield reading.finding(FindingKind.NEGATION, n, n, 0.0), n, n
@@ -128,15 +134,17 @@ def _playful(reading: Reading, n: int, denial: Denial) -> bool:
 
 
 def _no_part(word: Word) -> bool:
-    """Whether a word that the ad lacks names nothing a thing could be without: a feeling, a person, a doing of persons.
+    """Whether a word that the ad lacks names nothing a thing could be without: a feeling, a crowd, a doing of persons.
 
-    The fields are WordNet's: verbs of the body (29), of thought, speech, feeling, sight and company, and nouns alike.
+    The fields are WordNet's: verbs of the body (29), of thought, speech, feeling, sight and company, and nouns alike,
+    also events (11), groups (14), places (15) and natural objects (17).
     """
     meanings = vocabulary().meanings
     if word.text.endswith("ing"):
         bases = [meanings.fields.get(base, "") for base in base_forms(word.text)[1:]]
         return any(f in field for field in bases for f in ("v29", "v31", "v32", "v37", "v39", "v41"))
-    return meanings.field_of(word.text).startswith(("n06", "n09", "n12", "n16", "n18", "n28"))
+    field = meanings.field_of(word.text)
+    return field.startswith(("n06", "n09", "n11", "n12", "n14", "n15", "n16", "n17", "n18", "n28"))
 
 
 def _asks(reading: Reading, denial: Denial) -> bool:
@@ -265,13 +273,14 @@ def _in_other_words(
         for passage, denied in reading.facts.denied:
             for n, denial in denied.items():
                 word = passage.words[n]
-                if word.stem not in stems or word.stem in said or denial.apart:
+                joined = joined_stem(passage.words, n) in stems
+                if not (joined or word.stem in stems) or word.stem in said or denial.apart:
                     continue
-                if _where(reading.facts, word.stem, denied=False) is not None:
+                if not joined and _where(reading.facts, word.stem, denied=False) is not None:
                     continue
                 first, last = passage.sentence_at(n)
                 others = content_stems(passage.words[first:last]) - stems - GENERIC
-                if others & said:
+                if others & said or (denial.absent and others <= _OUTRIGHT):
                     where = (FindingKind.NEGATION, inside[0], inside[-1], 0.85, *quoted((passage, n)))
                     yield reading.finding(*where), inside[0], inside[-1]
                     return
@@ -312,12 +321,6 @@ def _left_out(facts: AdFacts, stem: str) -> bool:
                 if word.text == "without" and (not after or after in ",;)") and any(w.stem == stem for w in found[:n]):
                     return True
     return False
-
-
-def _is_free(reading: Reading) -> bool:
-    """Whether the ad gives free what the title says costs nothing."""
-    said = content_stems(reading.words) - {stem_of(c) for c in _CHARGES} - GENERIC
-    return any(clause.free and clause.stems & said for clause in reading.facts.clauses)
 
 
 def _where(

@@ -108,8 +108,12 @@ def read_denials(found: Sequence[Word], *, title: bool = False) -> list[Denial]:
                 denials.append(Denial(True, n, n + 3, _absence_end(found, n + 3), waved=title))
                 continue
             if after in IDIOMS or (n and found[n - 1].text in ("yes", "say", "or")):
+                if title and text == "without":
+                    denials.append(Denial(True, n, n + 1, n + 2, waved=True))  # "without limit" affirms no limit
                 continue
             denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1, han=word.kind == "han")))
+        elif text == "nowhere" and n and (not after or after in _HARD_STOPS or after in ("to", "in", ",")):
+            denials.append(Denial(True, n, _last_part(found, n), n))  # "dark chocolate outside, palm oil nowhere"
         elif text in _DENIAL:
             if (after in ("only", "just", "your", "to") and text == "not") or after in ("more", "less", "fewer"):
                 continue
@@ -227,6 +231,14 @@ def _clause_start(found: Sequence[Word], at: int) -> int:
         return at
     n -= 1
     while n >= 0 and found[n].text not in _HARD_STOPS and found[n].text not in _DETERMINERS:
+        n -= 1
+    return n + 1
+
+
+def _last_part(found: Sequence[Word], at: int) -> int:
+    """Where the words before `at` begin, after the last sign or "and"."""
+    n = at - 1
+    while n >= 0 and (found[n].kind != "sign" or found[n].text == "-") and found[n].text not in ("and", "but", "with"):
         n -= 1
     return n + 1
 

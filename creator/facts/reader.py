@@ -18,6 +18,7 @@ RULE = (
 )
 
 
+_GROUP = re.compile(r"\b(?:over|under)[- ]?(?:the[- ])?\d\d'?s\b")
 _LATELY = frozenset({"lately", "recently", "today", "tonight", "now", "right", "inside"})
 
 
@@ -42,7 +43,7 @@ class Attribution:
 
 
 def read_attributions(
-    folded: str, found: Sequence[Word], segments: tuple[Segment, ...], stated: frozenset[str]
+    folded: str, found: Sequence[Word], segments: tuple[Segment, ...], stated: frozenset[str], told: str = ""
 ) -> list[Attribution]:
     """What a title says or implies of its reader.
 
@@ -51,6 +52,7 @@ def read_attributions(
         found: its words.
         segments: its segments.
         stated: the ad's own words as written (folded); a term the ad uses of its product needs a frame to count.
+        told: the ad's fields, folded; an age group that they name is the offer's condition.
     """
     seen: list[Attribution] = []
     for name, about in (("age", "age"), ("state", "health or finances"), ("greeted", "name")):
@@ -60,6 +62,8 @@ def read_attributions(
             framed = segment_at(segments, first).question or bool(_frame().search(folded))
             if name == "state" and words <= stated and not framed:
                 continue
+            if name == "age" and (group := _GROUP.search(match.group())) and group.group() in told:
+                continue  # the ad's own condition: "under-26s pay £12"
             if name == "greeted" and vocabulary().plain.has(match.group(1)):
                 continue
             seen.append(Attribution(first, last, about))

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from creator.core.records import Finding, FindingKind
+from creator.facts.circumstances import circumstance_findings
 from creator.facts.conditions import GENERIC, GIVEN, content_stems
-from creator.facts.quantities import AT_LEAST, AT_MOST, Quantity
+from creator.facts.quantities import AT_LEAST, AT_MOST, Quantity, read_quantities
 from creator.facts.reading import Reading
 from creator.facts.stated import Fact
 from creator.facts.text import Word, listed, stem_of
@@ -47,6 +48,7 @@ def restricted_findings(reading: Reading) -> Iterator[Finding]:
             yield reading.finding(FindingKind.SCOPE, claim.first, claim.last, 0.8, fact.evidence, fact.passage.field)
             return
     yield from _any_day(reading)
+    yield from circumstance_findings(reading)
     yield from _paid_extras(reading)
     yield from _charged_apart(reading)
     yield from _unlimited(reading)
@@ -89,11 +91,23 @@ def _of_a_rival(reading: Reading, stating: list[Fact], alike: list[Fact], said: 
     for fact in alike:
         if is_money(fact.quantity.units[0]) and _base(fact.quantity) not in amounts:
             rival = {s for s in _restriction(fact, named) - own if not s.isdigit()}
-            if (own - fact.near) & said:
+            if (own - fact.near) & said or _counted_alike(reading, stating):
                 continue  # it says its own words too
             if rival and rival <= said and any(_beside(fact, f) for f in stating):
                 return stating[0]
     return None
+
+
+def _counted_alike(reading: Reading, stating: list[Fact]) -> bool:
+    """Whether the title names the count that the ad gives the amount for: "three computers" of "$108 for three"."""
+    counts = {q.low for q in reading.quantities if q.units[0] is COUNT or q.units[0].dimension == "count"}
+    for fact in stating:
+        after = fact.passage.words[fact.quantity.last + 1 : fact.quantity.last + 4]
+        if after and after[0].text in ("for", "("):
+            own = {q.low for q in read_quantities(after[1:])}
+            if own & counts and 1 not in own:
+                return True
+    return False
 
 
 def _base(quantity: Quantity) -> Fraction:

@@ -95,7 +95,10 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
     offered = vocabulary().pattern("scope", "offer").search(title.text) is not None
     for match in universals:
         topics = [(c, _shared(c, title, name)) for c in clauses if c.conditions]
+        spread = match.group() == "each" and priced and not offered  # "each one £2"
         for clause, shared in sorted(topics, key=lambda pair: -pair[1]):
+            if spread and not _prices(clause, title):
+                continue
             broken = [
                 c
                 for c in clause.conditions
@@ -103,7 +106,7 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
                 and (
                     c.kind != "date"
                     or offered
-                    or (priced and match.group() in _EACH)
+                    or (priced and match.group() in _EACH and _prices(clause, title))
                     or title.text[: match.start()].endswith("with ")
                     or _DAYS.fullmatch(match.group())
                     or _WHEN.match(match.group())
@@ -151,6 +154,12 @@ def dropped_conditions(title: Title, clauses: Sequence[Clause], stated: str) -> 
         clause, broken = min(broken_by, key=lambda pair: len(pair[1]))
         return Dropped(broken[0], clause, *_words_in(title.words, offer.start(), offer.end()))
     return None
+
+
+def _prices(clause: Clause, title: Title) -> bool:
+    """Whether a sentence states one of the title's prices: "each one £2" is no price of another sentence's offer."""
+    own = {q.low for q in clause.quantities if is_money(q.units[0])}
+    return any(is_money(q.units[0]) and q.low in own for q in title.quantities)
 
 
 def _limits(condition: Condition, universal: str, after: str) -> bool:
