@@ -112,8 +112,9 @@ def match(
         if rival is None or derived(claim, beside, facts) is not None:
             return Match(best, True)
         return Match(rival, False)
-    used = None if beside.single or _slips(claim, rivals) else ledger.reaches(claim, said, beside.counts)
-    if used is None:
+    slips = _slips(claim, rivals)
+    used = None if beside.single or slips else ledger.reaches(claim, said, beside.counts)
+    if used is None and not slips:
         used = derived(claim, beside, facts)
     if used is not None:
         return Match(None, True, used=used)

@@ -101,7 +101,7 @@ def _counts(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fa
 
 def _differences(claim: Quantity, said: Said, own: Sequence[Fact], alike: Sequence[Fact]) -> _Derived:
     """One amount, or several of it, less another; two less what they cost together."""
-    if claim.units[0] is COUNT or not (said.words & LESS or "by" in said.words):
+    if claim.units[0] is COUNT or claim.units[0] is PERCENT:
         return
     for one, two in () if said.words & _APART else _named(said, alike):
         yield base_of(one) - base_of(two), None

@@ -17,8 +17,8 @@ PACKS = listed(
 )
 LESS = listed(
     "less cheaper off saving save saves saved savings under reduced knocks knocked lower cut cuts extra more dearer "
-    "difference between range travel costs cost adds keep keeps pocket bonus gain gains grows grow extends top "
-    "supplement longer shorter heavier lighter taller wider gap upgrade 省 减 減 便 惠 差 得 安"
+    "difference between range travel grows grow extends "
+    "longer shorter heavier lighter taller wider gap 省 减 減 便 惠 差 得 安"
 )
 CHEAPER = LESS | listed("instead was now reduced down only just statt")
 EACH = listed("each apiece every per one single 每 每个 各")
