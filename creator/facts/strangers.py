@@ -13,14 +13,16 @@ from creator.core.records import FindingKind
 from creator.facts.entities import Known
 from creator.facts.features import Whole, in_list, is_headless, is_small, place_features
 from creator.facts.places import Place, governor, is_made, place_of
+from creator.facts.products import LIST_JOINS, OFFERS
 from creator.facts.segments import Segment, segment_at
 from creator.facts.sorts import invites, listed_thing, other_activity, other_season, replaces, sister
-from creator.facts.text import Word, stem_of
+from creator.facts.text import Word, listed, stem_of
 from creator.facts.units import unit_forms
 from creator.facts.vocabulary import vocabulary
 from creator.facts.weighing import joint, score_of, weigh
 
 LIKELY = 0.75
+_SAVING = listed("save saves saved saving")
 SAYS_SOMETHING = 0.2  # a word of a lower score is not even worth a remark
 
 
@@ -77,7 +79,8 @@ def strangers(
     likeliest = max(weighed, key=lambda pair: pair[0], default=None)
     for chance, seen in weighed:
         of_all = joint(other for other, _ in weighed) if likeliest is not None and seen is likeliest[1] else chance
-        score = max(score_of(of_all), LIKELY if _is_other_sort(found, seen, known) else 0.0)
+        plainly = _is_other_sort(found, seen, known) or _is_offered(found, seen)
+        score = max(score_of(of_all), LIKELY if plainly else 0.0)
         if score >= SAYS_SOMETHING:
             yield Stranger(seen.word, _kind(found, seen, known), round(score, 3))
 
@@ -139,6 +142,19 @@ def _is_other_sort(found: Sequence[Word], seen: Seen, known: Known) -> bool:
     return (invites(text) and listed_thing(found, seen.segment, n, known)) or (
         seen.place is Place.MODIFIER and (other_season(found, n, known) or other_activity(found, n, known))
     )
+
+
+def _is_offered(found: Sequence[Word], seen: Seen) -> bool:
+    """Whether the word is part of what the title says there is an offer on: "save on dishwasher | rinse aid"."""
+    text = found[seen.word].text
+    if vocabulary().plain.has(text) and not invites(text):
+        return False
+    for n in range(seen.word - 1, seen.segment.first, -1):
+        if found[n].text == "on":
+            return found[n - 1].text in OFFERS or found[n - 1].text in _SAVING
+        if found[n].text in vocabulary().function and found[n].text not in LIST_JOINS:
+            return False
+    return False
 
 
 def _kind(found: Sequence[Word], seen: Seen, known: Known) -> FindingKind:

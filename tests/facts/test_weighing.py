@@ -26,6 +26,10 @@ BOOTS = Ad(
     "Walking boots of nubuck leather with a rubber sole. They can be resoled twice at our workshop. Sizes 36 to 42.",
 )
 
+GEL = Ad(
+    AdId("gel"), "Coupon on store-brand dishwasher gel", "This coupon covers dishwasher gel. Often bought with bread."
+)
+
 FRAMED = (
     (JUG, "Thirsty Guests? Pour From a Stoneware Jug"),
     (JUG, "Sunday Lunch, Frosty Morning or Midnight: The Fennholt Jug"),
@@ -35,6 +39,8 @@ FRAMED = (
     (BOOTS, "Drizzle, Puddles and Leather Boots for Daydreamers"),
 )
 CLAIMED = (
+    (GEL, "Buying Bread? Save on Store-Brand Dishwasher Rinse Aid", FindingKind.UNSUPPORTED),
+    (GEL, "Buying Bread? Get a Coupon on Relish", FindingKind.WRONG_PRODUCT),
     (JUG, "Fennholt Stoneware Jug With a Bamboo Lid", FindingKind.UNSUPPORTED),
     (JUG, "Fennholt Stoneware Teapot", FindingKind.WRONG_PRODUCT),
     (JUG, "A Shatterproof Fennholt Jug", FindingKind.UNSUPPORTED),
