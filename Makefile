@@ -1,6 +1,6 @@
 .PHONY: help setup demo demo-train lint fast check test
 CREATOR := .venv/bin/hllm-creator
-# two at a time; a folder's tests stay together (tests/conftest.py)
+# two at a time, handed out one by one in the order of tests/conftest.py
 PYTEST := .venv/bin/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 help:

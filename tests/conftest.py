@@ -28,13 +28,8 @@ LONGEST = ("end_to_end", "serving", "generation", "engine", "training", "eval", 
 """Folders of tests that take minutes, in the order in which they begin."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Among several workers a folder's tests stay with one, so that what they share is made once."""
-    if not hasattr(config, "workerinput"):
-        return
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest folders first: of two workers none is left with them at the end."""
     here = Path(__file__).parent
     rooms = {item: item.path.relative_to(here).parts[0] for item in items}
-    for item, room in rooms.items():
-        item.add_marker(pytest.mark.xdist_group(room))
     items.sort(key=lambda item: LONGEST.index(rooms[item]) if rooms[item] in LONGEST else len(LONGEST))
