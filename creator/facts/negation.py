@@ -109,7 +109,9 @@ def read_denials(found: Sequence[Word], *, title: bool = False) -> list[Denial]:
                 continue
             if after in IDIOMS or (n and found[n - 1].text in ("yes", "say", "or")):
                 if title and text == "without":
-                    denials.append(Denial(True, n, n + 1, n + 2, waved=True))  # "without limit" affirms no limit
+                    denials.append(
+                        Denial(True, n, n + 1, min(n + 2, len(found)), waved=True)
+                    )  # "without limit" affirms no limit
                 continue
             denials.append(Denial(True, n, n + 1, _absence_end(found, n + 1, han=word.kind == "han")))
         elif text == "nowhere" and n and (not after or after in _HARD_STOPS or after in ("to", "in", ",")):

@@ -267,8 +267,10 @@ def _in_ad(reading: Reading, first: int, last: int) -> list[tuple[str, bool, boo
 
 
 def _evidence(reading: Reading, words: Sequence[int], stem: str) -> tuple[str, str]:
-    """What the ad says of a thing instead: the phrase with most of the words in question, and its field."""
+    """What the ad says of a thing instead: the phrase with most of the words in question, and its field, if any."""
     said = {stem, *(reading.words[n].stem for n in words[-2:])}
     phrases = reading.facts.products.with_stem(stem)
+    if not phrases:
+        return "", ""
     phrase = max(phrases, key=lambda p: (len(said & {w.stem for w in p.words}), p.role is not Role.OFFERED))
     return phrase.passage.quote(phrase.first, phrase.last), phrase.passage.field

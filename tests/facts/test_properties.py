@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from creator.core.records import Ad, AdId
@@ -123,6 +123,7 @@ CONVERSIONS = (
 
 
 @given(ANY | SOUP, ANY | SOUP)
+@example("OR WITHOUT", "")
 @settings(max_examples=400, deadline=None)
 def test_no_text_makes_the_check_raise_and_spans_quote_the_title(title: str, text: str) -> None:
     ad = Ad(AdId("x"), text, text[::-1], (text, title), {text: text}, text)
